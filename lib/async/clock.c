@@ -1,0 +1,357 @@
+/*
+ * clock.c - what time it is, and what is due.
+ *
+ * Three clocks. The real one runs, as fast as ASYNC_SPEED says. The virtual one
+ * stands still while anybody can run, and jumps to the next deadline when
+ * nobody can; only while something is in flight outside the program, whose pace
+ * it cannot know, does it flow like the real one. The kept one is set by its
+ * keeper.
+ *
+ * Timers are a 4-ary heap by deadline, and by age where deadlines are equal.
+ */
+#include "async/runtime.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- The clock --------------------------------------------------------- */
+
+enum clock_kind { CLOCK_NOT_SET, CLOCK_REAL, CLOCK_VIRTUAL, CLOCK_KEPT };
+
+/*
+ * While it flows: base at real time since, and from there on at speed. While it
+ * does not: base.
+ */
+static _Thread_local struct clock {
+    enum clock_kind kind;
+    bool flows;
+    double speed;
+    int64_t base, since;
+    struct async_time_keeper *keeper;
+} thread_clock;
+
+static int64_t real_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+static double speed_from_environment(void)
+{
+    const char *text = getenv("ASYNC_SPEED");
+    char *end;
+
+    if (!text || !*text)
+        return 1;
+    double speed = strtod(text, &end);
+    if (*end || !(speed > 0) || isinf(speed)) {
+        fprintf(stderr,
+                "async: ASYNC_SPEED=%s is not a positive number; the clock "
+                "runs at speed 1.\n",
+                text);
+        return 1;
+    }
+    return speed;
+}
+
+static enum clock_kind kind_from_environment(void)
+{
+    const char *text = getenv("ASYNC_CLOCK");
+
+    if (text && strcmp(text, "virtual") == 0)
+        return CLOCK_VIRTUAL;
+    if (text && *text && strcmp(text, "real") != 0)
+        fprintf(stderr,
+                "async: ASYNC_CLOCK=%s is unknown (real, virtual); the clock "
+                "is the real one.\n",
+                text);
+    return CLOCK_REAL;
+}
+
+static void set_clock(void)
+{
+    thread_clock.speed = speed_from_environment();
+    thread_clock.kind = kind_from_environment();
+    thread_clock.flows = thread_clock.kind == CLOCK_REAL;
+    thread_clock.since = real_now();
+}
+
+int64_t async_now_ns(void)
+{
+    if (thread_clock.kind == CLOCK_NOT_SET)
+        set_clock();
+    if (!thread_clock.flows)
+        return thread_clock.base;
+
+    int64_t passed = real_now() - thread_clock.since;
+    if (thread_clock.speed != 1)
+        passed = (int64_t)((double)passed * thread_clock.speed);
+    return thread_clock.base + passed;
+}
+
+double async_now(void)
+{
+    return (double)async_now_ns() / NS_PER_SECOND;
+}
+
+int64_t async_from_real_ns(int64_t real)
+{
+    async_now_ns();
+    if (thread_clock.speed == 1)
+        return real;
+    return (int64_t)((double)real * thread_clock.speed);
+}
+
+int64_t async_real_ns(int64_t ns)
+{
+    async_now_ns();
+    if (thread_clock.speed == 1)
+        return ns;
+    /* Rounded up, or a loop would wake just before the deadline, and again. */
+    return (int64_t)((double)ns / thread_clock.speed) + 1;
+}
+
+bool async_clock_flows(void)
+{
+    async_now_ns();
+    return thread_clock.flows;
+}
+
+void async_clock_set_flowing(bool flowing)
+{
+    if (async_clock_flows() == flowing || thread_clock.kind != CLOCK_VIRTUAL)
+        return;
+    thread_clock.base = async_now_ns();
+    thread_clock.since = real_now();
+    thread_clock.flows = flowing;
+}
+
+void async_clock_jump(int64_t now)
+{
+    if (now > thread_clock.base)
+        thread_clock.base = now;
+}
+
+struct async_time_keeper *async_clock_keeper(void)
+{
+    return thread_clock.keeper;
+}
+
+void async_keep_time(struct async_time_keeper *keeper)
+{
+    thread_clock.kind = CLOCK_NOT_SET;
+    thread_clock.flows = false;
+    thread_clock.base = 0;
+    thread_clock.keeper = keeper;
+    if (keeper) {
+        thread_clock.kind = CLOCK_KEPT;
+        thread_clock.speed = 1;
+    }
+}
+
+int64_t async_deadline_after(double seconds)
+{
+    int64_t now = async_now_ns();
+
+    if (seconds >= (double)(INT64_MAX - now) / NS_PER_SECOND)
+        return INT64_MAX;
+    return now + llround(seconds * NS_PER_SECOND);
+}
+
+void async_block(double seconds)
+{
+    if (!(seconds > 0))
+        return;
+    int64_t deadline = async_deadline_after(seconds);
+
+    if (thread_clock.keeper) {
+        async_clock_jump(
+            thread_clock.keeper->hold(thread_clock.keeper, deadline));
+        return;
+    }
+    if (!thread_clock.flows) {
+        async_clock_jump(deadline);
+        return;
+    }
+    for (int64_t left; (left = deadline - async_now_ns()) > 0;) {
+        int64_t real = async_real_ns(left);
+        struct timespec wait = {.tv_sec = real / NS_PER_SECOND,
+                                .tv_nsec = real % NS_PER_SECOND};
+        nanosleep(&wait, NULL);
+    }
+}
+
+/* ---- Timers ------------------------------------------------------------ */
+
+static bool earlier(const struct async_timer *a, const struct async_timer *b)
+{
+    return a->deadline != b->deadline ? a->deadline < b->deadline
+                                      : a->sequence < b->sequence;
+}
+
+static void place(struct async_timers *timers, size_t i,
+                  struct async_timer *timer)
+{
+    timers->heap[i] = timer;
+    timer->position = i + 1;
+}
+
+/* Puts timer into the hole at i, or further up. */
+static void sift_up(struct async_timers *timers, size_t i,
+                    struct async_timer *timer)
+{
+    while (i > 0) {
+        size_t parent = (i - 1) / 4;
+
+        if (!earlier(timer, timers->heap[parent]))
+            break;
+        place(timers, i, timers->heap[parent]);
+        i = parent;
+    }
+    place(timers, i, timer);
+}
+
+/* Puts timer into the hole at i, or further down. */
+static void sift_down(struct async_timers *timers, size_t i,
+                      struct async_timer *timer)
+{
+    for (;;) {
+        size_t first = 4 * i + 1, earliest = first;
+
+        if (first >= timers->count)
+            break;
+        for (size_t c = first + 1; c < first + 4 && c < timers->count; c++)
+            if (earlier(timers->heap[c], timers->heap[earliest]))
+                earliest = c;
+        if (!earlier(timers->heap[earliest], timer))
+            break;
+        place(timers, i, timers->heap[earliest]);
+        i = earliest;
+    }
+    place(timers, i, timer);
+}
+
+int async_timer_set(struct async_timer *timer, int64_t deadline)
+{
+    struct async_timers *timers = &async_loop->timers;
+
+    if (timers->count == timers->room) {
+        size_t room = timers->room ? 2 * timers->room : 64;
+        struct async_timer **heap =
+            realloc(timers->heap, room * sizeof(struct async_timer *));
+
+        if (!heap)
+            return ASYNC_ENOMEM;
+        timers->heap = heap;
+        timers->room = room;
+    }
+    timer->deadline = deadline;
+    timer->sequence = timers->sequence++;
+    timer->due.next = NULL;
+    sift_up(timers, timers->count++, timer);
+    return 0;
+}
+
+void async_timer_clear(struct async_timer *timer)
+{
+    struct async_timers *timers = &async_loop->timers;
+    size_t i = timer->position - 1;
+
+    if (!timer->position) {
+        async_call_off(&timer->due); /* it may be due, but not called yet */
+        return;
+    }
+    timer->position = 0;
+    timers->count--;
+    if (i == timers->count)
+        return;
+
+    struct async_timer *last = timers->heap[timers->count];
+    if (i > 0 && earlier(last, timers->heap[(i - 1) / 4]))
+        sift_up(timers, i, last);
+    else
+        sift_down(timers, i, last);
+}
+
+int64_t async_next_deadline(void)
+{
+    struct async_timers *timers = &async_loop->timers;
+
+    return timers->count ? timers->heap[0]->deadline : INT64_MAX;
+}
+
+void async_queue_due_timers(void)
+{
+    struct async_timers *timers = &async_loop->timers;
+
+    if (!timers->count)
+        return;
+    for (int64_t now = async_now_ns(); async_next_deadline() <= now;) {
+        struct async_timer *timer = timers->heap[0];
+
+        async_timer_clear(timer);
+        async_call_soon(&timer->due);
+        if (!timers->count)
+            return;
+    }
+}
+
+/* ---- Sleeping ---------------------------------------------------------- */
+
+struct sleeper {
+    struct async_wait wait;
+    struct async_timer timer;
+};
+
+static void wake_sleeper(struct async_callback *due)
+{
+    struct sleeper *sleeper = CONTAINER_OF(due, struct sleeper, timer.due);
+
+    async_resume(&sleeper->wait);
+}
+
+static int sleep_until(int64_t deadline)
+{
+    struct sleeper sleeper = {
+        .wait = {.what = "sleeping", .reason = ASYNC_FOR_TIME},
+        .timer = {.due = {.run = wake_sleeper}},
+    };
+
+    /* INFINITY: no timer at all, or it would hide a deadlock. */
+    int err =
+        deadline == INT64_MAX ? 0 : async_timer_set(&sleeper.timer, deadline);
+    if (err)
+        return err;
+    err = async_suspend(&sleeper.wait, "async_sleep");
+    if (deadline != INT64_MAX)
+        async_timer_clear(&sleeper.timer);
+    return err;
+}
+
+int async_yield(void)
+{
+    struct async_wait wait = {.what = "ready", .reason = ASYNC_FOR_TURN};
+
+    if (!async_current_for("async_yield"))
+        return ASYNC_ENOLOOP;
+    /* Woken before it suspends: its step stands in the queue from now on. */
+    wait.task = async_current();
+    async_call_soon(&wait.task->step);
+    return async_suspend(&wait, "async_yield");
+}
+
+int async_sleep(double seconds)
+{
+    if (!async_current_for("async_sleep"))
+        return ASYNC_ENOLOOP;
+    if (isnan(seconds))
+        return async_raise(-EINVAL, "async_sleep: seconds is not a number");
+    return seconds > 0 ? sleep_until(async_deadline_after(seconds))
+                       : async_yield();
+}

@@ -1,0 +1,260 @@
+/*
+ * gather.c - waiting for many tasks.
+ *
+ * A gather watches each of its tasks and counts down as they end; the last one
+ * wakes whoever gathered. Whatever goes wrong meanwhile (a task fails, the
+ * gathering task is cancelled) only cancels the rest: the count still runs down
+ * to zero, and so nothing is left running when a gather returns.
+ */
+#include "async/runtime.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct gather {
+    struct async_wait wait;
+    struct async_task *tasks;
+    size_t n;
+    size_t left;               /* ends that have not been counted yet */
+    bool stop_on_failure;      /* async_gather, as against async_gather_all */
+    bool reaping;              /* async_reap: see there */
+    bool stopped;              /* the rest has been cancelled */
+    bool cancelled;            /* the gathering task was */
+    struct async_task *failed; /* the earliest failure */
+    struct async_task *had_failed;   /* the first that failed before */
+    struct async_callback had_ended; /* counts those that ended before */
+};
+
+/* Once only: a second cancellation would interrupt their cleanup. */
+static void stop(struct gather *gather)
+{
+    if (gather->stopped)
+        return;
+    gather->stopped = true;
+    for (size_t i = 0; i < gather->n; i++)
+        async_cancel(&gather->tasks[i]);
+}
+
+static void count(struct gather *gather, struct async_task *failed)
+{
+    if (failed && !gather->failed)
+        gather->failed = failed;
+    if (failed && gather->stop_on_failure)
+        stop(gather);
+    if (--gather->left == 0)
+        async_resume(&gather->wait);
+}
+
+static void task_ended(struct async_callback *callback)
+{
+    struct async_late_watcher *late =
+        CONTAINER_OF(callback, struct async_late_watcher, callback);
+    struct async_coroutine *record = late->record;
+    struct gather *gather = late->owner;
+    struct async_task *failed = record->result ? late->task : NULL;
+
+    if (late == &record->gathered)
+        late->owner = NULL;
+    else
+        free(late);
+    async_unpin(record);
+    count(gather, failed);
+}
+
+static void count_later(struct async_watcher *watcher)
+{
+    async_call_soon(
+        &CONTAINER_OF(watcher, struct async_late_watcher, watcher)->callback);
+}
+
+/* Tasks that ended before the gather began are counted as one, a turn later. */
+static void count_had_ended(struct async_callback *callback)
+{
+    struct gather *gather = CONTAINER_OF(callback, struct gather, had_ended);
+
+    count(gather, gather->had_failed);
+}
+
+/* ASYNC_ENOMEM: the task is gathered by somebody else already, and there is no
+   memory for a second watcher. */
+static int watch(struct gather *gather, struct async_task *task,
+                 struct async_coroutine *record)
+{
+    struct async_late_watcher *late = &record->gathered;
+
+    if (late->owner)
+        late = malloc(sizeof *late);
+    if (!late)
+        return ASYNC_ENOMEM;
+    *late = (struct async_late_watcher){
+        .watcher = {.ended = count_later},
+        .callback = {.run = task_ended},
+        .owner = gather,
+        .record = record,
+        .task = task,
+    };
+    async_pin(record);
+    async_watch(record, &late->watcher);
+    gather->left++;
+    return 0;
+}
+
+/* Returns how many tasks it could not watch, for want of memory. */
+static size_t watch_all(struct gather *gather)
+{
+    size_t unwatched = 0;
+    bool had_ended = false;
+
+    for (size_t i = 0; i < gather->n; i++) {
+        struct async_task *task = &gather->tasks[i];
+        if (gather->reaping && !task->async_private)
+            continue; /* it was never spawned */
+
+        struct async_coroutine *record = async_record_of(task);
+        if (record && record->state != ASYNC_ENDED) {
+            unwatched += watch(gather, task, record) != 0;
+            continue;
+        }
+        had_ended = true;
+        if (!gather->had_failed && (record ? record->result : task->err))
+            gather->had_failed = task;
+    }
+    if (had_ended && !gather->reaping) {
+        gather->had_ended.run = count_had_ended;
+        gather->left++;
+        async_call_soon(&gather->had_ended);
+    }
+    return unwatched;
+}
+
+/* Stops the rest, and awaits one by one those that could not be watched. */
+static int await_unwatched(struct gather *gather)
+{
+    stop(gather);
+    for (size_t i = 0; i < gather->n; i++) {
+        int result = async_await(&gather->tasks[i]);
+        (void)result; /* it is collected again, with the others */
+    }
+    return ASYNC_ENOMEM;
+}
+
+static bool cancel_gather(struct async_wait *wait)
+{
+    struct gather *gather = CONTAINER_OF(wait, struct gather, wait);
+
+    gather->cancelled = true;
+    stop(gather);
+    return true;
+}
+
+/*
+ * Waits until all of them have ended, and collects their results. Returns 0,
+ * ASYNC_ECANCELED if the caller was cancelled, or what kept it from waiting.
+ */
+static int wait_for_all(struct gather *gather, const char *caller)
+{
+    int err = 0;
+
+    gather->wait.reason = ASYNC_FOR_TASKS;
+    gather->wait.what = "tasks";
+    gather->wait.cancel = cancel_gather;
+    size_t unwatched = watch_all(gather);
+    if (gather->left)
+        err = async_suspend(&gather->wait, caller);
+    if (unwatched)
+        err = await_unwatched(gather);
+    for (size_t i = 0; i < gather->n; i++)
+        if (gather->tasks[i].async_private)
+            async_collect(&gather->tasks[i]);
+    return err ? err : gather->cancelled ? ASYNC_ECANCELED : 0;
+}
+
+int async_gather(struct async_task *tasks, size_t n)
+{
+    struct gather gather = {.tasks = tasks, .n = n, .stop_on_failure = true};
+
+    if (!async_current_for("async_gather"))
+        return ASYNC_ENOLOOP;
+    int err = wait_for_all(&gather, "async_gather");
+    if (err)
+        return err;
+    /* Collected once more, so that its text is the one that is remembered. */
+    return gather.failed ? async_collect(gather.failed) : 0;
+}
+
+int async_gather_all(struct async_task *tasks, size_t n)
+{
+    struct gather gather = {.tasks = tasks, .n = n};
+
+    if (!async_current_for("async_gather_all"))
+        return ASYNC_ENOLOOP;
+    return wait_for_all(&gather, "async_gather_all");
+}
+
+void async_reap(struct async_task *tasks, size_t n)
+{
+    struct gather gather = {.tasks = tasks, .n = n, .reaping = true};
+    struct async_coroutine *task = async_current_for("async_reap");
+
+    if (!task)
+        return;
+    /* A cancellation is not ours to report, before, during or after. */
+    bool cancelled = task->cancel_pending;
+    task->cancel_pending = false;
+    stop(&gather);
+    int err = wait_for_all(&gather, "async_reap");
+    task->cancel_pending = cancelled || err == ASYNC_ECANCELED;
+}
+
+/* ---- An array of jobs -------------------------------------------------- */
+
+/* The tasks are the caller's to free. NULL, and the error is raised, without
+   memory. */
+static struct async_task *spawn_each(async_fn *fn, void *jobs, size_t job_size,
+                                     size_t n, const char *name,
+                                     const char *file, int line)
+{
+    struct async_task *tasks = calloc(n + !n, sizeof *tasks);
+
+    if (!tasks) {
+        async_raise(ASYNC_ENOMEM, "no memory for %zu tasks of %s", n, name);
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++)
+        async_spawn_at(&tasks[i], fn, (char *)jobs + i * job_size, name, file,
+                       line);
+    return tasks;
+}
+
+int async_gather_each_at(async_fn *fn, void *jobs, size_t job_size, size_t n,
+                         const char *name, const char *file, int line)
+{
+    if (!async_current_for("async_gather_each"))
+        return ASYNC_ENOLOOP;
+
+    struct async_task *tasks =
+        spawn_each(fn, jobs, job_size, n, name, file, line);
+    if (!tasks)
+        return ASYNC_ENOMEM;
+    int err = async_gather(tasks, n);
+    free(tasks);
+    return err;
+}
+
+int async_gather_each_all_at(async_fn *fn, void *jobs, size_t job_size,
+                             size_t n, int *errs, const char *name,
+                             const char *file, int line)
+{
+    if (!async_current_for("async_gather_each_all"))
+        return ASYNC_ENOLOOP;
+
+    struct async_task *tasks =
+        spawn_each(fn, jobs, job_size, n, name, file, line);
+    if (!tasks)
+        return ASYNC_ENOMEM;
+    int err = async_gather_all(tasks, n);
+    for (size_t i = 0; i < n; i++)
+        errs[i] = tasks[i].err;
+    free(tasks);
+    return err;
+}

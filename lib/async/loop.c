@@ -1,0 +1,305 @@
+/*
+ * loop.c - the event loop.
+ *
+ * Its one idea is the turn: fetch what has become ready outside, add what is
+ * due, then run every callback that was queued by then, in order. A callback
+ * that queues another one waits for the next turn, and so nobody starves.
+ */
+#include "async/runtime.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+_Thread_local struct async_loop *async_loop;
+
+/* ---- The queue of callbacks -------------------------------------------- */
+
+static void queue_init(struct async_queue_of_callbacks *queue)
+{
+    queue->head.next = queue->head.previous = &queue->head;
+}
+
+void async_call_soon(struct async_callback *callback)
+{
+    struct async_callback *head = &async_loop->ready.head;
+
+    if (callback->next)
+        return; /* it is queued */
+    callback->next = head;
+    callback->previous = head->previous;
+    head->previous->next = callback;
+    head->previous = callback;
+}
+
+void async_call_off(struct async_callback *callback)
+{
+    if (!callback->next)
+        return;
+    callback->previous->next = callback->next;
+    callback->next->previous = callback->previous;
+    callback->next = NULL;
+}
+
+static bool nothing_ready(const struct async_loop *loop)
+{
+    return loop->ready.head.next == &loop->ready.head;
+}
+
+/* Makes what is ready this turn's work, and leaves ready empty. */
+static void begin_turn(struct async_loop *loop)
+{
+    struct async_callback *ready = &loop->ready.head, *turn = &loop->turn.head;
+
+    if (nothing_ready(loop))
+        return;
+    turn->next = ready->next;
+    turn->previous = ready->previous;
+    turn->next->previous = turn->previous->next = turn;
+    queue_init(&loop->ready);
+}
+
+static void run_turn(struct async_loop *loop)
+{
+    struct async_callback *turn = &loop->turn.head;
+
+    while (turn->next != turn) {
+        struct async_callback *callback = turn->next;
+
+        async_call_off(callback);
+        callback->run(callback);
+    }
+}
+
+/* ---- File descriptors -------------------------------------------------- */
+
+static void call_ready(struct async_callback *callback)
+{
+    struct async_fd *fd = CONTAINER_OF(callback, struct async_fd, callback);
+
+    fd->ready(fd, fd->happened);
+}
+
+static void fd_happened(struct async_fd *fd, int events)
+{
+    fd->happened = events;
+    async_call_soon(&fd->callback);
+}
+
+void async_fd_init(struct async_fd *fd)
+{
+    fd->callback = (struct async_callback){.run = call_ready};
+}
+
+int async_fd_watch(struct async_fd *fd, int events)
+{
+    struct async_loop *loop = async_loop;
+
+    if (events == fd->watched)
+        return 0;
+    if (!fd->watched)
+        async_fd_init(fd);
+
+    int err = async_poller_watch(&loop->poller, fd, events, fd->watched);
+    if (err)
+        return err;
+    loop->watched += !fd->watched;
+    loop->watched -= !events;
+    fd->watched = events;
+    /* What happened is fetched anew: it may be what is no longer wanted. */
+    async_call_off(&fd->callback);
+    return 0;
+}
+
+void async_outside_begin(void)
+{
+    if (async_loop->outside++ == 0)
+        async_clock_set_flowing(true);
+}
+
+void async_outside_end(void)
+{
+    if (--async_loop->outside == 0)
+        async_clock_set_flowing(false);
+}
+
+void async_on_close(struct async_closer *closer)
+{
+    closer->next = async_loop->closers;
+    async_loop->closers = closer;
+}
+
+/* ---- Waiting ----------------------------------------------------------- */
+
+/*
+ * The first time that nothing is left which could wake anybody, main is told
+ * so, and unwinds; the second time there is nothing more to be done.
+ */
+static void deadlock(struct async_loop *loop)
+{
+    async_report_deadlock();
+    if (loop->deadlocked)
+        abort();
+    loop->deadlocked = true;
+    async_cancel_coroutine(loop->main);
+}
+
+static void poll_fds(struct async_loop *loop, int64_t nanoseconds)
+{
+    int err = async_poller_wait(&loop->poller, nanoseconds, fd_happened);
+
+    if (err) {
+        fprintf(stderr, "async: waiting for file descriptors failed: %s\n",
+                async_strerror(err));
+        abort();
+    }
+}
+
+/* Lets the owner of the clock say what happens next. */
+static void ask_time_keeper(struct async_loop *loop)
+{
+    struct async_time_keeper *keeper = async_clock_keeper();
+    int64_t now = keeper->idle(keeper, async_next_deadline());
+
+    if (now >= 0)
+        async_clock_jump(now);
+    else
+        deadlock(loop);
+}
+
+/* Nothing is ready: waits, or moves the clock, until something may be. */
+static void idle(struct async_loop *loop)
+{
+    int64_t next = async_next_deadline();
+
+    if (async_clock_keeper() && !loop->outside) {
+        ask_time_keeper(loop);
+    } else if (next == INT64_MAX && !loop->outside) {
+        deadlock(loop);
+    } else if (next == INT64_MAX || async_clock_keeper()) {
+        poll_fds(loop, -1);
+    } else if (!async_clock_flows()) {
+        async_clock_jump(next);
+    } else {
+        int64_t left = next - async_now_ns();
+        poll_fds(loop, left > 0 ? async_real_ns(left) : 0);
+    }
+}
+
+static void handle_interrupts(struct async_loop *loop)
+{
+    if (loop->takes_signals && async_interrupts() > loop->interrupts) {
+        loop->interrupts = async_interrupts();
+        async_cancel_coroutine(loop->main);
+    }
+}
+
+static void take_turn(struct async_loop *loop)
+{
+    if (loop->watched)
+        poll_fds(loop, 0);
+    handle_interrupts(loop);
+    async_queue_due_timers();
+    if (nothing_ready(loop)) {
+        idle(loop);
+        return; /* what that made ready or due is the next turn's */
+    }
+    begin_turn(loop);
+    run_turn(loop);
+}
+
+/* ---- Opening and closing ----------------------------------------------- */
+
+/*
+ * Thousands of connections need thousands of descriptors, and the usual limit
+ * is 1,024: that is for the programs which still use select().
+ */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+        limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int open_loop(struct async_loop *loop)
+{
+    int err = async_poller_open(&loop->poller);
+
+    if (err)
+        return err;
+    queue_init(&loop->ready);
+    queue_init(&loop->turn);
+    raise_descriptor_limit();
+    async_loop = loop;
+    err = async_signals_open(loop);
+    if (err) {
+        async_poller_close(&loop->poller);
+        async_loop = NULL;
+        return err;
+    }
+    loop->observer = async_timeline_begin();
+    return 0;
+}
+
+static void close_loop(struct async_loop *loop)
+{
+    while (loop->closers) {
+        struct async_closer *closer = loop->closers;
+
+        loop->closers = closer->next;
+        closer->close(closer);
+    }
+    if (loop->observer)
+        loop->observer->finish(loop->observer);
+    async_signals_close(loop);
+    async_poller_close(&loop->poller);
+    async_stacks_free(&loop->stacks);
+    async_coroutines_free(loop);
+    free(loop->timers.heap);
+    async_loop = NULL;
+}
+
+int async_run(async_fn *fn, void *job)
+{
+    struct async_loop loop = {0};
+    struct async_task main_task = {.err = ASYNC_ENOMEM};
+
+    if (async_loop) {
+        async_report_nested();
+        return async_raise(ASYNC_ENESTED, "async_run inside async_run");
+    }
+    int err = open_loop(&loop);
+    if (err)
+        return err;
+
+    loop.main = async_start(fn, job, "main", "", 0);
+    if (loop.main) {
+        main_task.async_private = loop.main;
+        while (loop.main->state != ASYNC_ENDED)
+            take_turn(&loop);
+        async_collect(&main_task);
+    }
+    bool interrupted = loop.interrupts > 0;
+    close_loop(&loop);
+    if (interrupted && main_task.err == ASYNC_ECANCELED)
+        return ASYNC_EINTERRUPTED;
+    return async_record_error(main_task.err, main_task.errmsg);
+}
+
+int async_main(async_fn *fn, void *job)
+{
+    int err = async_run(fn, job);
+
+    fflush(stdout);
+    if (err)
+        fprintf(stderr, "error: %s\n", async_errmsg(err));
+    if (err == ASYNC_EINTERRUPTED)
+        return 128 + SIGINT;
+    return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}

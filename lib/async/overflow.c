@@ -1,0 +1,107 @@
+/*
+ * overflow.c - a task has used up its stack.
+ *
+ * It then touches the guard page below the stack, and the system sends SIGSEGV.
+ * The handler runs on a stack of its own, for the task's is full, and says
+ * which task it was.
+ */
+#include "async/runtime.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/auxv.h>
+#endif
+
+#ifndef ASYNC_ASAN /* whose own handler says more */
+
+static struct sigaction old_segv, old_bus;
+
+/* The handler may use nothing but write(2). */
+static void say(const char *text)
+{
+    if (write(STDERR_FILENO, text, strlen(text)) < 0) {
+        /* Nobody is left to tell. */
+    }
+}
+
+static void on_bad_address(int number, siginfo_t *info, void *context)
+{
+    struct async_loop *loop = async_loop;
+    struct async_coroutine *task = loop ? loop->current : NULL;
+
+    (void)context;
+    if (task && task->stack &&
+        async_stack_overflowed(&loop->stacks, task->stack, info->si_addr)) {
+        say("async: stack overflow in task ");
+        say(task->name);
+        if (*task->file) {
+            say(", spawned in ");
+            say(task->file);
+        }
+        say(".\n  Each task has a stack of 256 KiB. Endless recursion or "
+            "large\n"
+            "  local arrays use it up: allocate large things with malloc.\n");
+    }
+    /* Back to the faulting instruction: it faults again, and this time the
+       system does what it always does, a core file of the right place
+       included. */
+    sigaction(SIGSEGV, &old_segv, NULL);
+    sigaction(SIGBUS, &old_bus, NULL);
+    (void)number;
+}
+
+static size_t signal_stack_size(void)
+{
+    size_t size = 16 * 1024;
+#if defined(__linux__) && defined(AT_MINSIGSTKSZ)
+    /* The registers that the kernel saves there grow with every processor. */
+    size += getauxval(AT_MINSIGSTKSZ);
+#endif
+    return size;
+}
+
+static _Thread_local stack_t signal_stack;
+
+int async_overflow_open(void)
+{
+    struct sigaction action = {.sa_sigaction = on_bad_address,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK};
+
+    signal_stack.ss_size = signal_stack_size();
+    signal_stack.ss_sp = malloc(signal_stack.ss_size);
+    if (!signal_stack.ss_sp)
+        return -ENOMEM;
+    sigaltstack(&signal_stack, NULL);
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGSEGV, &action, &old_segv);
+    sigaction(SIGBUS, &action, &old_bus);
+    return 0;
+}
+
+void async_overflow_close(void)
+{
+    stack_t none = {.ss_flags = SS_DISABLE};
+
+    sigaction(SIGSEGV, &old_segv, NULL);
+    sigaction(SIGBUS, &old_bus, NULL);
+    sigaltstack(&none, NULL);
+    free(signal_stack.ss_sp);
+}
+
+#else
+
+int async_overflow_open(void)
+{
+    return 0;
+}
+
+void async_overflow_close(void)
+{
+}
+
+#endif

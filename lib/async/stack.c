@@ -1,0 +1,155 @@
+/* stack.c - see stack.h. Stacks are cut, one after the other, from slabs. */
+#include "async/stack.h"
+#include "async/switch.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+#endif
+#ifndef VALGRIND_STACK_REGISTER
+#define VALGRIND_STACK_REGISTER(start, end) 0
+#define VALGRIND_STACK_DEREGISTER(id)       ((void)(id))
+#endif
+
+#ifndef MAP_NORESERVE
+#define MAP_NORESERVE 0
+#endif
+#ifndef MAP_STACK
+#define MAP_STACK 0
+#endif
+/* Linux 6.13; the C library of the day may not know it yet. */
+#if defined(__linux__) && !defined(MADV_GUARD_INSTALL)
+#define MADV_GUARD_INSTALL 102
+#endif
+
+/* 16 MiB of addresses: one system call for 64 tasks. */
+enum { STACKS_PER_SLAB = 64 };
+
+struct async_stack_slab {
+    struct async_stack_slab *next;
+    char *memory;
+};
+
+static const size_t slab_size = STACKS_PER_SLAB * ASYNC_STACK_SIZE;
+
+static bool add_slab(struct async_stacks *stacks)
+{
+    struct async_stack_slab *slab = malloc(sizeof *slab);
+
+    if (!slab)
+        return false;
+    slab->memory =
+        mmap(NULL, slab_size, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (slab->memory == MAP_FAILED) {
+        free(slab);
+        return false;
+    }
+#ifdef MADV_NOHUGEPAGE
+    /* A huge page would commit eight stacks at the first touch of one. */
+    madvise(slab->memory, slab_size, MADV_NOHUGEPAGE);
+#endif
+    slab->next = stacks->slabs;
+    stacks->slabs = slab;
+    stacks->unused = slab->memory;
+    stacks->unused_end = slab->memory + slab_size;
+    stacks->guard_size = (size_t)sysconf(_SC_PAGESIZE);
+    return true;
+}
+
+/*
+ * MADV_GUARD_INSTALL has no limit; mprotect splits the mapping, and Linux
+ * allows 65,530 mappings. Beyond that a stack has no guard: a program with so
+ * many tasks at once works, it is only not told when one of them overflows.
+ */
+static bool install_guard(struct async_stacks *stacks, char *page)
+{
+    if (stacks->no_more_guards)
+        return false;
+#ifdef MADV_GUARD_INSTALL
+    if (madvise(page, stacks->guard_size, MADV_GUARD_INSTALL) == 0)
+        return true;
+#endif
+    if (mprotect(page, stacks->guard_size, PROT_NONE) == 0)
+        return true;
+    stacks->no_more_guards = true;
+    return false;
+}
+
+struct async_stack *async_stack_take(struct async_stacks *stacks)
+{
+    struct async_stack *stack = stacks->free;
+
+    if (stack) {
+        stacks->free = stack->next_free;
+        return stack;
+    }
+    if (stacks->unused == stacks->unused_end && !add_slab(stacks))
+        return NULL;
+
+    char *bottom = stacks->unused;
+    stacks->unused += ASYNC_STACK_SIZE;
+    stack = (void *)(bottom + ASYNC_STACK_SIZE - sizeof *stack);
+    stack->bottom = bottom;
+    stack->guarded = install_guard(stacks, bottom);
+    stack->valgrind_id = VALGRIND_STACK_REGISTER(bottom + stacks->guard_size,
+                                                 bottom + ASYNC_STACK_SIZE - 1);
+    return stack;
+}
+
+void async_stack_give_back(struct async_stacks *stacks,
+                           struct async_stack *stack)
+{
+    stack->next_free = stacks->free;
+    stacks->free = stack;
+}
+
+void *async_stack_start(const struct async_stacks *stacks,
+                        const struct async_stack *stack)
+{
+    return stack->bottom + stacks->guard_size;
+}
+
+size_t async_stack_size(const struct async_stacks *stacks)
+{
+    /* Rounded down to the alignment that every machine's stack has. */
+    return (ASYNC_STACK_SIZE - stacks->guard_size -
+            sizeof(struct async_stack)) &
+           ~(size_t)63;
+}
+
+bool async_stack_overflowed(const struct async_stacks *stacks,
+                            const struct async_stack *stack,
+                            const void *address)
+{
+    return stack->guarded && (uintptr_t)address >= (uintptr_t)stack->bottom &&
+           (uintptr_t)address - (uintptr_t)stack->bottom < stacks->guard_size;
+}
+
+void async_stacks_free(struct async_stacks *stacks)
+{
+    struct async_stack *stack;
+
+    while ((stack = stacks->free)) {
+        stacks->free = stack->next_free;
+        VALGRIND_STACK_DEREGISTER(stack->valgrind_id);
+    }
+    while (stacks->slabs) {
+        struct async_stack_slab *slab = stacks->slabs;
+
+        stacks->slabs = slab->next;
+#ifdef ASYNC_ASAN
+        /* Whoever gets these addresses next must not inherit our marks. */
+        __asan_unpoison_memory_region(slab->memory, slab_size);
+#endif
+        munmap(slab->memory, slab_size);
+        free(slab);
+    }
+    stacks->unused = stacks->unused_end = NULL;
+}

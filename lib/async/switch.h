@@ -1,0 +1,184 @@
+/*
+ * switch.h - from one stack to another.
+ *
+ * A suspended computation is three addresses: where its stack stood, where its
+ * frame stood, and which instruction comes next. Everything else that a
+ * function keeps in registers across the switch, the compiler saves itself,
+ * because the inline assembly declares all of them clobbered; so it saves those
+ * that are in use and no others.
+ *
+ * The x86-64 and aarch64 versions cost a few nanoseconds. The third, for every
+ * other machine (or with -DASYNC_UCONTEXT), is POSIX's swapcontext, which makes
+ * two system calls a switch.
+ *
+ * Floating-point rounding modes are not switched: they belong to the thread.
+ */
+#ifndef ASYNC_SWITCH_H
+#define ASYNC_SWITCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if !defined(ASYNC_UCONTEXT) && !defined(__x86_64__) && !defined(__aarch64__)
+#define ASYNC_UCONTEXT
+#endif
+
+#ifdef ASYNC_UCONTEXT
+#include <ucontext.h>
+#endif
+
+struct async_context {
+#ifdef ASYNC_UCONTEXT
+    ucontext_t ucontext;
+#else
+    void *stack_pointer;
+    void *frame_pointer;
+    void *next_instruction;
+#endif
+    const void *bottom; /* this stack's lowest address, and its size: */
+    size_t size;        /* for AddressSanitizer */
+    void *fake_stack;   /* AddressSanitizer's */
+    void *fiber;        /* ThreadSanitizer's */
+};
+
+#if defined(ASYNC_UCONTEXT)
+
+static inline void async_switch_stacks(struct async_context *from,
+                                       struct async_context *to)
+{
+    swapcontext(&from->ucontext, &to->ucontext);
+}
+
+#elif defined(__x86_64__)
+
+/*
+ * lea    the address of label 1, where `from` will go on, into rax
+ * mov x3 stack pointer, frame pointer and that address into *from (rdi)
+ * mov x2 stack pointer and frame pointer out of *to (rsi)
+ * jmp    to where `to` went on, usually its own label 1
+ *
+ * rsp and rbp are the two registers that cannot be declared clobbered. Nothing
+ * is pushed, so the 128 bytes below rsp that the function may use (the red
+ * zone) stay as they are.
+ */
+static inline void async_switch_stacks(struct async_context *from,
+                                       struct async_context *to)
+{
+    __asm__ volatile("leaq 1f(%%rip), %%rax\n\t"
+                     "movq %%rsp, 0(%%rdi)\n\t"
+                     "movq %%rbp, 8(%%rdi)\n\t"
+                     "movq %%rax, 16(%%rdi)\n\t"
+                     "movq 0(%%rsi), %%rsp\n\t"
+                     "movq 8(%%rsi), %%rbp\n\t"
+                     "jmpq *16(%%rsi)\n"
+                     "1:\n"
+                     : "+D"(from), "+S"(to)
+                     :
+                     : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11",
+                       "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2",
+                       "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
+                       "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",
+                       "memory", "cc");
+}
+
+#elif defined(__aarch64__)
+
+/* The same for aarch64: adr and str for lea and mov, br for jmp; x29 is the
+   frame pointer. x18 belongs to the platform. */
+static inline void async_switch_stacks(struct async_context *from,
+                                       struct async_context *to)
+{
+    register struct async_context *x0 __asm__("x0") = from;
+    register struct async_context *x1 __asm__("x1") = to;
+
+    __asm__ volatile(
+        "adr x10, 1f\n\t"
+        "mov x9, sp\n\t"
+        "stp x9, x29, [x0]\n\t"
+        "str x10, [x0, #16]\n\t"
+        "ldp x9, x29, [x1]\n\t"
+        "ldr x10, [x1, #16]\n\t"
+        "mov sp, x9\n\t"
+        "br x10\n"
+        "1:\n"
+        : "+r"(x0), "+r"(x1)
+        :
+        : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12",
+          "x13", "x14", "x15", "x16", "x17", "x19", "x20", "x21", "x22", "x23",
+          "x24", "x25", "x26", "x27", "x28", "x30", "v0", "v1", "v2", "v3",
+          "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14",
+          "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24",
+          "v25", "v26", "v27", "v28", "v29", "v30", "v31", "memory", "cc");
+}
+
+#endif
+
+/*
+ * AddressSanitizer and ThreadSanitizer keep a picture of the stack of their
+ * own, and have to be told of each switch; without them these do nothing.
+ */
+#if defined(__SANITIZE_ADDRESS__)
+#define ASYNC_ASAN
+#elif defined(__SANITIZE_THREAD__)
+#define ASYNC_TSAN
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ASYNC_ASAN
+#elif __has_feature(thread_sanitizer)
+#define ASYNC_TSAN
+#endif
+#endif
+
+#if defined(ASYNC_ASAN)
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#elif defined(ASYNC_TSAN)
+#include <sanitizer/tsan_interface.h>
+#endif
+
+/*
+ * To be called first after every switch. came_from is the context that was
+ * left; `self` is the one that goes on here, NULL on a stack's first entry.
+ */
+static inline void async_context_arrived(struct async_context *self,
+                                         struct async_context *came_from)
+{
+#ifdef ASYNC_ASAN
+    __sanitizer_finish_switch_fiber(self ? self->fake_stack : NULL,
+                                    &came_from->bottom, &came_from->size);
+#else
+    (void)self, (void)came_from;
+#endif
+}
+
+/*
+ * Leaves `from` and goes on with `to`; returns when somebody switches back.
+ * for_ever: nobody will, and the stack of `from` may be used again.
+ */
+static inline void async_context_switch(struct async_context *from,
+                                        struct async_context *to, bool for_ever)
+{
+#if defined(ASYNC_ASAN)
+    __sanitizer_start_switch_fiber(for_ever ? NULL : &from->fake_stack,
+                                   to->bottom, to->size);
+#elif defined(ASYNC_TSAN)
+    from->fiber = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(to->fiber, 0);
+#endif
+    (void)for_ever;
+    async_switch_stacks(from, to);
+    async_context_arrived(from, to);
+}
+
+/*
+ * Makes a context that begins with entry(), which never returns, on the stack
+ * that reaches from bottom, its lowest address, to bottom + size.
+ */
+void async_context_make(struct async_context *context, void (*entry)(void),
+                        void *bottom, size_t size);
+
+/* Frees what the sanitizers keep for a context that will not run again. */
+void async_context_unmake(struct async_context *context);
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * timeout.c - waiting for a task, but not for ever.
+ *
+ * Whichever comes first wakes the waiting task: the end of the child or the end
+ * of the time. If the child still runs then, it is cancelled, and waited for in
+ * any case, however long its cleanup takes: its job is the caller's.
+ */
+#include "async/runtime.h"
+
+#include <errno.h>
+#include <math.h>
+
+struct time_limit {
+    struct async_wait wait;
+    struct async_timer timer;
+    struct async_coroutine *child;
+};
+
+static void time_is_up(struct async_callback *due)
+{
+    async_resume(&CONTAINER_OF(due, struct time_limit, timer.due)->wait);
+}
+
+static void child_ended(struct async_callback *callback)
+{
+    struct async_late_watcher *late =
+        CONTAINER_OF(callback, struct async_late_watcher, callback);
+    struct time_limit *limit = late->owner;
+
+    async_resume(&limit->wait);
+}
+
+static void call_child_ended(struct async_watcher *watcher)
+{
+    async_call_soon(
+        &CONTAINER_OF(watcher, struct async_late_watcher, watcher)->callback);
+}
+
+static bool pass_on_cancel(struct async_wait *wait)
+{
+    return async_cancel_coroutine(
+        CONTAINER_OF(wait, struct time_limit, wait)->child);
+}
+
+static void watch(struct time_limit *limit)
+{
+    struct async_late_watcher *late = &limit->child->gathered;
+
+    late->watcher.ended = call_child_ended;
+    late->callback.run = child_ended;
+    late->owner = limit;
+    async_watch(limit->child, &late->watcher);
+}
+
+/*
+ * Waits for the child, first with the time limit and then, if it has to be
+ * cancelled, without. Returns 0 if it ended in time; ASYNC_ETIMEDOUT if it was
+ * cancelled for the time; or what kept us from waiting.
+ */
+static int wait_with_limit(struct time_limit *limit, double seconds)
+{
+    int err = 0;
+
+    if (seconds > 0) {
+        err = async_timer_set(&limit->timer, async_deadline_after(seconds));
+        if (!err)
+            err = async_suspend(&limit->wait, "async_wait_for");
+        async_timer_clear(&limit->timer);
+    }
+    if (limit->child->state == ASYNC_ENDED)
+        return err;
+
+    limit->wait.cancel = pass_on_cancel;
+    async_cancel_coroutine(limit->child);
+    int cancels = async_cancelling();
+    int second = async_suspend(&limit->wait, "async_wait_for");
+    if (err || second)
+        return err ? err : second;
+    return async_cancelling() > cancels ? ASYNC_ECANCELED : ASYNC_ETIMEDOUT;
+}
+
+int async_wait_for_at(async_fn *fn, void *job, double seconds, const char *name,
+                      const char *file, int line)
+{
+    struct async_task task;
+    struct time_limit limit = {
+        .wait = {.what = "a task, for a time", .reason = ASYNC_FOR_TASKS},
+        .timer = {.due = {.run = time_is_up}},
+    };
+
+    if (!async_current_for("async_wait_for"))
+        return ASYNC_ENOLOOP;
+    if (isnan(seconds))
+        return async_raise(-EINVAL, "async_wait_for: seconds is not a number");
+    if (isinf(seconds) && seconds > 0)
+        return fn(job);
+
+    async_spawn_at(&task, fn, job, name, file, line);
+    limit.child = async_record_of(&task);
+    if (!limit.child)
+        return async_collect(&task);
+    watch(&limit);
+    int err = wait_with_limit(&limit, seconds);
+    /* The child may have ended a moment ago, and be about to tell us. */
+    async_call_off(&limit.child->gathered.callback);
+
+    int result = async_collect(&task);
+    if (err == ASYNC_ETIMEDOUT && result == ASYNC_ECANCELED)
+        return async_raise(ASYNC_ETIMEDOUT, "%s took longer than %g s", name,
+                           seconds);
+    return err && err != ASYNC_ETIMEDOUT ? err : result;
+}
