@@ -75,24 +75,39 @@ static void free_record(struct async_coroutine *record)
     async_loop->free = record;
 }
 
-/* The child's result is known to whom it concerns, or to nobody ever. */
-static void forget(struct async_coroutine *child)
+static void leave_parent(struct async_coroutine *child)
 {
     struct async_coroutine *parent = child->parent;
 
-    if (parent) {
-        if (child->previous_sibling)
-            child->previous_sibling->next_sibling = child->next_sibling;
-        else
-            parent->first_child = child->next_sibling;
-        if (child->next_sibling)
-            child->next_sibling->previous_sibling = child->previous_sibling;
-        else
-            parent->last_child = child->previous_sibling;
-    }
+    if (!parent)
+        return;
+    if (child->previous_sibling)
+        child->previous_sibling->next_sibling = child->next_sibling;
+    else
+        parent->first_child = child->next_sibling;
+    if (child->next_sibling)
+        child->next_sibling->previous_sibling = child->previous_sibling;
+    else
+        parent->last_child = child->previous_sibling;
+    child->parent = NULL;
+}
+
+/* The child's result is known to whom it concerns, or to nobody ever. */
+static void forget(struct async_coroutine *child)
+{
+    leave_parent(child);
     child->forgotten = true;
     if (!child->pins)
         free_record(child);
+}
+
+/* Its parent has returned: only somebody else can still collect its result. */
+static void disown(struct async_coroutine *child)
+{
+    if (child->first_watcher)
+        leave_parent(child);
+    else
+        forget(child);
 }
 
 void async_pin(struct async_coroutine *record)
@@ -139,10 +154,8 @@ static void end(struct async_coroutine *task)
         next = watcher->next;
         watcher->ended(watcher);
     }
-    /* Its parent has returned: if nobody else waits for its result, nobody
-       ever will. */
-    if (parent && parent->state == ASYNC_LEAVING && !task->first_watcher) {
-        forget(task);
+    if (parent && parent->state == ASYNC_LEAVING) {
+        disown(task);
         if (!parent->first_child)
             end(parent);
     }
@@ -164,10 +177,11 @@ static void reap_children(struct async_callback *step)
         if (child->state != ASYNC_ENDED) {
             async_report_never_awaited(child);
             async_cancel_coroutine(child);
-        } else if (!child->first_watcher) {
-            async_report_never_awaited(child);
-            forget(child);
+            continue;
         }
+        if (!child->first_watcher)
+            async_report_never_awaited(child);
+        disown(child);
     }
     if (!task->first_child)
         end(task);
