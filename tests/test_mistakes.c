@@ -5,27 +5,12 @@
  */
 #include "trace.h"
 
+#include "async/checkers.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED
-#endif
-#endif
-
-#if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
-#endif
-#ifndef RUNNING_ON_VALGRIND
-#define RUNNING_ON_VALGRIND 0
-#endif
 
 static char output[16384];
 
@@ -353,7 +338,8 @@ static void main_prints_an_unhandled_error(void **state)
     assert_string_equal(output, "error: the disk is on fire\n");
 }
 
-#ifndef SANITIZED /* whose own handlers say more */
+#if !defined(ASYNC_ASAN) &&                                                    \
+    !defined(ASYNC_TSAN) /* whose own handlers say more */
 
 static int recurse(int depth)
 {
@@ -481,7 +467,8 @@ int main(void)
         cmocka_unit_test(deadlock),
         cmocka_unit_test(deadlock_a_second_time_aborts),
         cmocka_unit_test(main_prints_an_unhandled_error),
-#ifndef SANITIZED /* whose own handlers say more */
+#if !defined(ASYNC_ASAN) &&                                                    \
+    !defined(ASYNC_TSAN) /* whose own handlers say more */
         cmocka_unit_test(stack_overflow),
 #endif
         cmocka_unit_test(ctrl_c_cancels_main),

@@ -115,6 +115,48 @@ static void failures_and_cancellations_have_their_marks(void **state)
     assert_non_null(strstr(picture, "✗ fails   ╱ is cancelled\n"));
 }
 
+static int hold_thread(void *job)
+{
+    (void)job;
+    async_block(1);
+    int err = async_sleep(1);
+    async_block(1);
+    return err;
+}
+
+static void holding_the_thread_is_seen(void **state)
+{
+    (void)state;
+    draw(hold_thread, 0);
+    assert_string_equal(
+        picture,
+        "\n"
+        "main  |########################-----------------------+#############"
+        "##########|\n"
+        "      0 s         0.5 s       1 s         1.5 s       2 s         2"
+        ".5 s     3 s\n"
+        "# holds the thread   - sleeps   | starts, ends   + goes on\n\n");
+}
+
+static int nothing(void *job)
+{
+    (void)job;
+    return 0;
+}
+
+static void a_run_of_no_time_has_an_axis(void **state)
+{
+    (void)state;
+    draw(nothing, 0);
+    assert_string_equal(
+        picture,
+        "\n"
+        "main  |\n"
+        "      0 us          0.2 us         0.4 us        0.6 us         0.8 us"
+        "     1 us\n"
+        "| starts, ends\n\n");
+}
+
 static int many(void *job)
 {
     struct async_task tasks[100];
@@ -159,6 +201,8 @@ int main(void)
         cmocka_unit_test(three_awaits_in_one_task_can_be_counted),
         cmocka_unit_test(three_tasks_on_the_same_scale),
         cmocka_unit_test(failures_and_cancellations_have_their_marks),
+        cmocka_unit_test(holding_the_thread_is_seen),
+        cmocka_unit_test(a_run_of_no_time_has_an_axis),
         cmocka_unit_test(many_tasks_are_folded),
         cmocka_unit_test(nobody_asked),
     };

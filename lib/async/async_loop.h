@@ -71,6 +71,12 @@ struct async_wait {
 int async_suspend(struct async_wait *wait, const char *whom) ASYNC_SUSPENDS;
 
 /*
+ * Whether a task runs, so that it can be suspended. If none does, that is
+ * reported; caller names the function that wants to know.
+ */
+bool async_in_task(const char *caller);
+
+/*
  * Lets the task that waits there run on the next turn. Nothing happens if it
  * was woken before.
  */

@@ -1,9 +1,11 @@
 /*
  * poller_epoll.c - Linux's epoll. epoll_pwait2 waits to the nanosecond; where
- * the kernel lacks it (before 5.11, and valgrind), epoll_wait does, to the
+ * it is missing (in kernels before 5.11, in valgrind), epoll_wait does, to the
  * millisecond.
  */
 #include "async/poller.h"
+
+#include "async/checkers.h"
 
 #ifdef ASYNC_EPOLL
 
@@ -27,6 +29,8 @@ int async_poller_open(struct async_poller *poller)
     if (poller->epoll < 0)
         return -errno;
 
+    /* It would complain of an unknown system call. */
+    poller->milliseconds = RUNNING_ON_VALGRIND;
     /* By default the kernel may wake a sleeper 50 us late, to save power. */
     poller->timer_slack = prctl(PR_GET_TIMERSLACK);
     prctl(PR_SET_TIMERSLACK, 1UL);

@@ -1,21 +1,11 @@
 /* stack.c - see stack.h. Stacks are cut, one after the other, from slabs. */
 #include "async/stack.h"
-#include "async/switch.h"
+#include "async/checkers.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
-#endif
-#ifndef VALGRIND_STACK_REGISTER
-#define VALGRIND_STACK_REGISTER(start, end) 0
-#define VALGRIND_STACK_DEREGISTER(id)       ((void)(id))
-#endif
 
 #ifndef MAP_NORESERVE
 #define MAP_NORESERVE 0

@@ -16,6 +16,8 @@
 #ifndef ASYNC_SWITCH_H
 #define ASYNC_SWITCH_H
 
+#include "async/checkers.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -112,29 +114,6 @@ static inline void async_switch_stacks(struct async_context *from,
           "v25", "v26", "v27", "v28", "v29", "v30", "v31", "memory", "cc");
 }
 
-#endif
-
-/*
- * AddressSanitizer and ThreadSanitizer keep a picture of the stack of their
- * own, and have to be told of each switch; without them these do nothing.
- */
-#if defined(__SANITIZE_ADDRESS__)
-#define ASYNC_ASAN
-#elif defined(__SANITIZE_THREAD__)
-#define ASYNC_TSAN
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ASYNC_ASAN
-#elif __has_feature(thread_sanitizer)
-#define ASYNC_TSAN
-#endif
-#endif
-
-#if defined(ASYNC_ASAN)
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
-#elif defined(ASYNC_TSAN)
-#include <sanitizer/tsan_interface.h>
 #endif
 
 /*

@@ -27,6 +27,11 @@ struct async_coroutine *async_current_for(const char *caller)
     return task;
 }
 
+bool async_in_task(const char *caller)
+{
+    return async_current_for(caller) != NULL;
+}
+
 /* ---- Records ----------------------------------------------------------- */
 
 struct async_coroutine_slab {

@@ -126,6 +126,7 @@ static void on_ended(struct async_observer *self, struct async_coroutine *task)
 /* A cell of a row; each is one column wide. */
 enum cell {
     CELL_EMPTY,
+    CELL_RUNS,
     CELL_WAITS, /* and an enum async_reason on top */
     CELL_START = CELL_WAITS + ASYNC_FOR_NETWORK + 1,
     CELL_GOES_ON,
@@ -139,6 +140,7 @@ static const struct {
     const char *ascii, *utf8, *colour, *meaning;
 } cells[CELL_COUNT] = {
     [CELL_EMPTY] = {" ", " ", "", ""},
+    [CELL_RUNS] = {"#", "█", "", "holds the thread"},
     [CELL_WAITS + ASYNC_FOR_ANYTHING] = {"_", "_", "", "waits"},
     [CELL_WAITS + ASYNC_FOR_TURN] = {"_", "_", "", "lets others run"},
     [CELL_WAITS + ASYNC_FOR_TIME] = {"-", "─", "", "sleeps"},
@@ -243,29 +245,40 @@ static int column(const struct page *page, int64_t time)
     return (int)lround(part * (page->chart_width - 1));
 }
 
+/* The cell of the moment in which the task went on, or ended. */
+static enum cell mark_of(const struct event *event)
+{
+    if (event->what == STARTED)
+        return CELL_START;
+    if (event->what == RESUMED)
+        return CELL_GOES_ON;
+    if (event->result == ASYNC_ECANCELED)
+        return CELL_CANCELLED;
+    return event->result ? CELL_FAILED : CELL_DONE;
+}
+
 static void fill_cells(const struct page *page, const struct row *row,
                        unsigned char *line)
 {
-    int suspended_at = 0, last_line = CELL_EMPTY;
+    int before = 0;                   /* the column of the last event */
+    enum cell meanwhile = CELL_EMPTY; /* what the task did since */
 
     for (size_t i = 0; i < row->count; i++) {
         const struct event *event = &row->events[i];
         int here = column(page, event->time);
 
-        if (event->what != SUSPENDED)
-            for (int c = suspended_at + 1; c < here; c++)
-                line[c] = (unsigned char)last_line;
-        suspended_at = here;
-        if (event->what == SUSPENDED)
-            last_line = CELL_WAITS + event->reason;
-        else if (event->what == ENDED)
-            line[here] = !event->result                     ? CELL_DONE
-                         : event->result == ASYNC_ECANCELED ? CELL_CANCELLED
-                                                            : CELL_FAILED;
-        else if (event->what == STARTED)
-            line[here] = CELL_START;
-        else if (line[here] != CELL_START)
-            line[here] = CELL_GOES_ON;
+        for (int c = before + 1; c < here; c++)
+            line[c] = (unsigned char)meanwhile;
+        if (event->what == SUSPENDED) {
+            if (here > before)
+                line[here] = (unsigned char)meanwhile;
+            meanwhile = CELL_WAITS + (enum cell)event->reason;
+        } else {
+            if (event->what != RESUMED || line[here] != CELL_START)
+                line[here] = (unsigned char)mark_of(event);
+            meanwhile = CELL_RUNS;
+        }
+        before = here;
     }
 }
 
@@ -290,29 +303,33 @@ static void print_row(struct page *page, const struct row *row)
 }
 
 /* 1, 2 or 5 times a power of ten: the distance of the numbers on the axis. */
-static double axis_step(double seconds, int numbers)
+static double axis_step(double whole, int numbers)
 {
-    double step = pow(10, floor(log10(seconds / numbers)));
+    double step = pow(10, floor(log10(whole / numbers)));
 
-    if (step * numbers >= seconds)
+    if (step * numbers >= whole)
         return step;
-    if (step * 2 * numbers >= seconds)
+    if (step * 2 * numbers >= whole)
         return step * 2;
-    return step * 5 * numbers >= seconds ? step * 5 : step * 10;
+    return step * 5 * numbers >= whole ? step * 5 : step * 10;
 }
 
 static void print_axis(struct page *page)
 {
     char line[WIDEST + 32];
-    double seconds = (double)page->length / NS_PER_SECOND;
-    double step = axis_step(seconds, page->chart_width / 10 + 1);
+    const char *unit = page->length >= 500000000 ? "s"
+                       : page->length >= 500000  ? "ms"
+                                                 : "us";
+    double ns = *unit == 's' ? 1e9 : *unit == 'm' ? 1e6 : 1e3;
+    double whole = (double)page->length / ns;
+    double step = axis_step(whole, page->chart_width / 10 + 1);
     int end = 0;
 
     memset(line, ' ', sizeof line);
-    for (int i = 0; i * step <= seconds * 1.0001; i++) {
+    for (int i = 0; i * step <= whole * 1.0001; i++) {
         char number[32];
-        int at = column(page, page->begin + (int64_t)(i * step * 1e9));
-        int length = snprintf(number, sizeof number, "%g s", i * step);
+        int at = column(page, page->begin + (int64_t)(i * step * ns));
+        int length = snprintf(number, sizeof number, "%g %s", i * step, unit);
 
         /* The last number may stand a little to the left of its column. */
         if (at + length > page->chart_width)
@@ -330,7 +347,9 @@ static void print_legend(struct page *page)
     int at = 0;
 
     /* In ASCII a start and an end look alike; one word does for both. */
-    for (int c = CELL_WAITS; c < CELL_COUNT; c++) {
+    if (page->used[CELL_DONE] && !page->utf8)
+        page->used[CELL_START] = true;
+    for (int c = CELL_RUNS; c < CELL_COUNT; c++) {
         const char *sign = page->utf8 ? cells[c].utf8 : cells[c].ascii;
         const char *meaning = cells[c].meaning;
 
@@ -376,7 +395,7 @@ static void draw(struct timeline *timeline)
         .utf8 = locale_is_utf8(),
         .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
         .begin = timeline->begin,
-        .length = length < 1 ? 1 : (int64_t)length,
+        .length = length < 1000 ? 1000 : (int64_t)length,
         .name_width = prepare_names(timeline),
     };
 
