@@ -60,30 +60,31 @@ static void three_awaits_in_one_task_can_be_counted(void **state)
 {
     (void)state;
     draw(one_by_one, 6);
-    assert_string_equal(
-        picture,
+    /* clang-format off */
+    assert_string_equal(picture,
         "\n"
-        "main  |-----------------------+-----------------------+-------------"
-        "----------|\n"
-        "      0 s         1 s         2 s         3 s         4 s         5 s "
-        "      6 s\n"
-        "- sleeps   | starts, ends   + goes on\n\n");
+        "main                |------------------+-------------------+------------------|\n"
+        "                    0 s       1 s      2 s       3 s       4 s      5 s     6 s\n"
+        "- sleeps   | starts, ends   + goes on\n"
+        "\n");
+    /* clang-format on */
 }
 
 static void three_tasks_on_the_same_scale(void **state)
 {
     (void)state;
     draw(together, 6);
-    assert_string_equal(
-        picture,
+    /* clang-format off */
+    assert_string_equal(picture,
         "\n"
         "main                |..................|\n"
         "slow_operation 1    |------------------|\n"
         "slow_operation 2    |------------------|\n"
         "slow_operation 3    |------------------|\n"
-        "                    0 s       1 s      2 s       3 s       4 s      "
-        "5 s     6 s\n"
-        "- sleeps   . waits for tasks   | starts, ends\n\n");
+        "                    0 s       1 s      2 s       3 s       4 s      5 s     6 s\n"
+        "- sleeps   . waits for tasks   | starts, ends\n"
+        "\n");
+    /* clang-format on */
 }
 
 static int fails(void *job)
@@ -109,7 +110,7 @@ static void failures_and_cancellations_have_their_marks(void **state)
     setenv("LC_ALL", "C.UTF-8", 1);
     draw(one_fails, 0);
     setenv("LC_ALL", "C", 1);
-    assert_non_null(strstr(picture, "slow_operation  ├──"));
+    assert_non_null(strstr(picture, "slow_operation      ├──"));
     assert_non_null(strstr(picture, "──╱\n"));
     assert_non_null(strstr(picture, "──✗\n"));
     assert_non_null(strstr(picture, "✗ fails   ╱ is cancelled\n"));
@@ -128,14 +129,14 @@ static void holding_the_thread_is_seen(void **state)
 {
     (void)state;
     draw(hold_thread, 0);
-    assert_string_equal(
-        picture,
+    /* clang-format off */
+    assert_string_equal(picture,
         "\n"
-        "main  |########################-----------------------+#############"
-        "##########|\n"
-        "      0 s         0.5 s       1 s         1.5 s       2 s         2"
-        ".5 s     3 s\n"
-        "# holds the thread   - sleeps   | starts, ends   + goes on\n\n");
+        "main                |###################-------------------+##################|\n"
+        "                    0 s       0.5 s    1 s       1.5 s     2 s      2.5 s   3 s\n"
+        "# holds the thread   - sleeps   | starts, ends   + goes on\n"
+        "\n");
+    /* clang-format on */
 }
 
 static int nothing(void *job)
@@ -148,13 +149,14 @@ static void a_run_of_no_time_has_an_axis(void **state)
 {
     (void)state;
     draw(nothing, 0);
-    assert_string_equal(
-        picture,
+    /* clang-format off */
+    assert_string_equal(picture,
         "\n"
-        "main  |\n"
-        "      0 us          0.2 us         0.4 us        0.6 us         0.8 us"
-        "     1 us\n"
-        "| starts, ends\n\n");
+        "main                |\n"
+        "                    0 us        0.2 us     0.4 us      0.6 us     0.8 us   1 us\n"
+        "| starts, ends\n"
+        "\n");
+    /* clang-format on */
 }
 
 static int many(void *job)

@@ -105,7 +105,8 @@ void async_timer_clear(struct async_timer *timer);
 
 /*
  * How many nanoseconds of the loop's clock pass in so many real ones: more if
- * ASYNC_SPEED says so. For time limits that the real world sets.
+ * ASYNC_SPEED says so. For time limits that the real world sets. May be called
+ * at any time.
  */
 int64_t async_from_real_ns(int64_t real);
 

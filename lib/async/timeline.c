@@ -157,9 +157,10 @@ static const struct {
 enum {
     NARROWEST = 40,
     WIDEST = 200,
-    LONGEST_NAME = 24,
-    MOST_ROWS = 24, /* more tasks than that are folded */
-    LAST_ROWS = 4   /* of which so many are the last ones */
+    USUAL_NAME = 18,   /* a column that wide, so that most pictures of one */
+    LONGEST_NAME = 24, /* program have the same scale */
+    MOST_ROWS = 24,    /* more tasks than that are folded */
+    LAST_ROWS = 4      /* of which so many are the last ones */
 };
 
 struct page {
@@ -396,10 +397,13 @@ static void draw(struct timeline *timeline)
         .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
         .begin = timeline->begin,
         .length = length < 1000 ? 1000 : (int64_t)length,
-        .name_width = prepare_names(timeline),
     };
+    int width = terminal_width(page.file), name_width = prepare_names(timeline);
 
-    page.chart_width = terminal_width(page.file) - page.name_width - 3;
+    if (name_width < USUAL_NAME && width >= 80)
+        name_width = USUAL_NAME;
+    page.name_width = name_width;
+    page.chart_width = width - name_width - 3;
     fputc('\n', page.file);
     for (size_t i = 0; i < timeline->count; i++) {
         if (is_shown(timeline, i))
