@@ -84,6 +84,8 @@ static double show(const char *title, async_fn *way, async_fn *operation)
     double start = async_now();
     int err = async_run(way, &fan_out);
     double seconds = async_now() - start;
+    if (err == ASYNC_EINTERRUPTED)
+        exit(130); /* Ctrl-C */
     if (err)
         printf("  Error: %s\n", async_errmsg(err));
 
