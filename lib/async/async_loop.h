@@ -129,7 +129,7 @@ struct async_fd {
 
 /*
  * Watches for events (0: no longer). Clear it before closing fd. Returns 0 or
- * a negative errno value.
+ * a negative errno value; always 0 for no events.
  */
 int async_fd_watch(struct async_fd *fd, int events)
     __attribute__((warn_unused_result));

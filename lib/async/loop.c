@@ -102,8 +102,10 @@ int async_fd_watch(struct async_fd *fd, int events)
     if (!fd->watched)
         async_fd_init(fd);
 
+    /* Watching no longer always succeeds: what fails then is a descriptor that
+       somebody has closed, and that is not watched any more, either. */
     int err = async_poller_watch(&loop->poller, fd, events, fd->watched);
-    if (err)
+    if (err && events)
         return err;
     loop->watched += !fd->watched;
     loop->watched -= !events;

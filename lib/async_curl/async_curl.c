@@ -1,0 +1,532 @@
+/*
+ * async_curl.c - libcurl's transfers on the runtime's loop.
+ *
+ * libcurl can drive many transfers at once if somebody watches its sockets and
+ * its timer for it (curl_multi_socket_action). Here the loop does, and each
+ * transfer is a suspended task: it hands its handle over, sleeps until the
+ * transfer has ended, and takes its handle back, in this order on every path.
+ *
+ * A loop has several multi handles, filled one after another, because libcurl
+ * searches in lists: with 10,000 transfers in one, most of the time goes there.
+ */
+#include "async_curl/async_curl.h"
+
+#include "async/async_loop.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How many transfers a multi handle takes before the next one is opened. */
+enum { SHARD_TRANSFERS = 1000 };
+
+#define CONTAINER_OF(pointer, type, member)                                    \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+/* One multi handle. */
+struct shard {
+    CURLM *multi;
+    struct async_timer timer;      /* libcurl's: when to call it again */
+    struct async_callback failure; /* queued: err is to be told to everybody */
+    int err;                       /* not 0: takes no transfers until empty */
+    size_t in_flight;
+    struct transfer *transfers;
+    struct socket *sockets;
+    struct shard *next;
+};
+
+/* A socket that libcurl wants watched. */
+struct socket {
+    struct async_fd fd;
+    struct shard *shard;
+    struct socket *next, *previous;
+};
+
+/* A transfer; lives on the stack of the task that waits for it. */
+struct transfer {
+    struct async_wait wait;
+    CURL *easy;
+    void *private;       /* the handle's CURLOPT_PRIVATE before it was ours */
+    struct shard *shard; /* from start() to finish() */
+    struct transfer *next, *previous;
+
+    bool ended; /* and how: */
+    int err;
+    CURLcode result; /* if err is 0 */
+
+    struct async_timer timer; /* for the next of its limits */
+    struct async_curl_limits limits;
+    int64_t begin;
+};
+
+/* What a loop has of libcurl, from its first transfer until it closes. */
+static _Thread_local struct {
+    struct shard *shards;
+    struct async_closer closer;
+} loop_curl;
+
+/* ---- Ending transfers -------------------------------------------------- */
+
+/* The first end counts: the task may have yet to wake when another comes. */
+static void end(struct transfer *transfer, int err, CURLcode result)
+{
+    if (transfer->ended)
+        return;
+    transfer->ended = true;
+    transfer->err = err;
+    transfer->result = result;
+    async_resume(&transfer->wait);
+}
+
+static struct transfer *transfer_of(CURL *easy)
+{
+    char *transfer = NULL;
+
+    if (easy)
+        curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+    return (struct transfer *)(void *)transfer;
+}
+
+/*
+ * The multi handle cannot go on, and with it none of its transfers. They are
+ * told later: this may be called from inside libcurl.
+ */
+static void fail_shard(struct shard *shard, int err)
+{
+    shard->err = err;
+    async_call_soon(&shard->failure);
+}
+
+static void tell_failure(struct async_callback *callback)
+{
+    struct shard *shard = CONTAINER_OF(callback, struct shard, failure);
+
+    for (struct transfer *t = shard->transfers; t; t = t->next)
+        end(t, shard->err, CURLE_OK);
+}
+
+/*
+ * Lets libcurl do what there is to do, and wakes the tasks whose transfers have
+ * ended. They take their handles back when they run, after all messages have
+ * been read: taking one back searches the messages that are left.
+ */
+static void act(struct shard *shard, curl_socket_t fd, int events)
+{
+    int count;
+    CURLMcode code = curl_multi_socket_action(shard->multi, fd, events, &count);
+
+    if (code != CURLM_OK && !shard->err)
+        fail_shard(shard, code == CURLM_OUT_OF_MEMORY ? -ENOMEM : -EIO);
+    for (CURLMsg *m; (m = curl_multi_info_read(shard->multi, &count));) {
+        struct transfer *transfer = transfer_of(m->easy_handle);
+
+        if (m->msg == CURLMSG_DONE && transfer)
+            end(transfer, 0, m->data.result);
+    }
+}
+
+/* ---- What libcurl wants to know: sockets and the time ------------------ */
+
+static void socket_ready(struct async_fd *fd, int events)
+{
+    struct socket *socket = CONTAINER_OF(fd, struct socket, fd);
+    int bits = 0;
+
+    if (events & ASYNC_READABLE)
+        bits |= CURL_CSELECT_IN;
+    if (events & ASYNC_WRITABLE)
+        bits |= CURL_CSELECT_OUT;
+    act(socket->shard, fd->fd, bits);
+}
+
+static struct socket *add_socket(struct shard *shard, curl_socket_t fd)
+{
+    struct socket *socket = calloc(1, sizeof *socket);
+
+    if (!socket)
+        return NULL;
+    socket->fd = (struct async_fd){.fd = fd, .ready = socket_ready};
+    socket->shard = shard;
+    socket->next = shard->sockets;
+    if (socket->next)
+        socket->next->previous = socket;
+    shard->sockets = socket;
+    curl_multi_assign(shard->multi, fd, socket);
+    return socket;
+}
+
+static void remove_socket(struct socket *socket)
+{
+    /* A descriptor that is closed already is not watched any more, either. */
+    int ignored = async_fd_watch(&socket->fd, 0);
+
+    (void)ignored;
+    if (socket->next)
+        socket->next->previous = socket->previous;
+    if (socket->previous)
+        socket->previous->next = socket->next;
+    else
+        socket->shard->sockets = socket->next;
+    free(socket);
+}
+
+/* CURLMOPT_SOCKETFUNCTION */
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *owner,
+                        void *known)
+{
+    struct shard *shard = owner;
+    struct socket *socket = known;
+    int err = -ENOMEM;
+
+    if (what == CURL_POLL_REMOVE) {
+        if (socket)
+            remove_socket(socket);
+        return 0;
+    }
+    if (!socket)
+        socket = add_socket(shard, fd);
+    if (socket)
+        err = async_fd_watch(&socket->fd,
+                             (what & CURL_POLL_IN ? ASYNC_READABLE : 0) |
+                                 (what & CURL_POLL_OUT ? ASYNC_WRITABLE : 0));
+    if (!err)
+        return 0;
+
+    /* Told of a failure, libcurl gives up all transfers; one is enough. */
+    struct transfer *transfer = transfer_of(easy);
+    if (transfer) {
+        end(transfer, err, CURLE_OK);
+        return 0;
+    }
+    fail_shard(shard, err);
+    return -1;
+}
+
+static void timer_due(struct async_callback *due)
+{
+    act(CONTAINER_OF(due, struct shard, timer.due), CURL_SOCKET_TIMEOUT, 0);
+}
+
+/*
+ * CURLMOPT_TIMERFUNCTION. libcurl forbids to call it back from here, even if
+ * the time is now: the timer does, a turn later.
+ */
+static int set_timer(CURLM *multi, long milliseconds, void *owner)
+{
+    struct shard *shard = owner;
+    const int64_t year = INT64_C(366) * 24 * 3600 * 1000;
+
+    (void)multi;
+    async_timer_clear(&shard->timer);
+    if (milliseconds < 0 || milliseconds > year)
+        return 0;
+    int64_t wait = async_from_real_ns((int64_t)milliseconds * 1000000);
+    if (async_timer_set(&shard->timer, async_now_ns() + wait) == 0)
+        return 0;
+    fail_shard(shard, -ENOMEM);
+    return -1;
+}
+
+/* ---- Shards ------------------------------------------------------------ */
+
+static void free_shard(struct shard *shard)
+{
+    curl_multi_cleanup(shard->multi);
+    while (shard->sockets)
+        remove_socket(shard->sockets);
+    async_timer_clear(&shard->timer);
+    async_call_off(&shard->failure);
+    free(shard);
+}
+
+static void loop_closes(struct async_closer *closer)
+{
+    (void)closer;
+    while (loop_curl.shards) {
+        struct shard *shard = loop_curl.shards;
+
+        loop_curl.shards = shard->next;
+        free_shard(shard);
+    }
+}
+
+static struct shard *new_shard(void)
+{
+    struct shard *shard = calloc(1, sizeof *shard);
+
+    if (!shard)
+        return NULL;
+    shard->timer.due.run = timer_due;
+    shard->failure.run = tell_failure;
+    shard->multi = curl_multi_init();
+    if (!shard->multi) {
+        free(shard);
+        return NULL;
+    }
+    curl_multi_setopt(shard->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+    curl_multi_setopt(shard->multi, CURLMOPT_SOCKETDATA, shard);
+    curl_multi_setopt(shard->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+    curl_multi_setopt(shard->multi, CURLMOPT_TIMERDATA, shard);
+    /* With fewer, a burst would close the connections that the next needs. */
+    curl_multi_setopt(shard->multi, CURLMOPT_MAXCONNECTS,
+                      (long)SHARD_TRANSFERS);
+    if (!loop_curl.shards) {
+        loop_curl.closer.close = loop_closes;
+        async_on_close(&loop_curl.closer);
+    }
+    return shard;
+}
+
+/*
+ * The first shard that has room, or a new one behind the others; NULL without
+ * memory. Always the first: a connection is reused only within its shard.
+ */
+static struct shard *find_shard(void)
+{
+    struct shard **place = &loop_curl.shards;
+
+    while (*place && ((*place)->in_flight >= SHARD_TRANSFERS || (*place)->err))
+        place = &(*place)->next;
+    if (!*place)
+        *place = new_shard();
+    return *place;
+}
+
+/* ---- A transfer -------------------------------------------------------- */
+
+static void link_transfer(struct transfer *transfer, struct shard *shard)
+{
+    transfer->shard = shard;
+    transfer->next = shard->transfers;
+    if (transfer->next)
+        transfer->next->previous = transfer;
+    shard->transfers = transfer;
+    shard->in_flight++;
+    async_outside_begin();
+}
+
+static void unlink_transfer(struct transfer *transfer)
+{
+    struct shard *shard = transfer->shard;
+
+    if (transfer->next)
+        transfer->next->previous = transfer->previous;
+    if (transfer->previous)
+        transfer->previous->next = transfer->next;
+    else
+        shard->transfers = transfer->next;
+    async_outside_end();
+    /* An empty multi handle begins anew, whatever had become of it. */
+    if (--shard->in_flight == 0) {
+        shard->err = 0;
+        async_call_off(&shard->failure);
+    }
+}
+
+static int add_to_multi(struct transfer *transfer)
+{
+    CURLMcode code =
+        curl_multi_add_handle(transfer->shard->multi, transfer->easy);
+
+    if (code == CURLM_OK)
+        return 0;
+    if (code == CURLM_ADDED_ALREADY)
+        return async_raise(-EBUSY, "async_curl_perform: the handle is in "
+                                   "another transfer; each needs its own");
+    /* It may have been added, and something else have failed then. */
+    curl_multi_remove_handle(transfer->shard->multi, transfer->easy);
+    if (code == CURLM_OUT_OF_MEMORY || transfer->shard->err == -ENOMEM)
+        return -ENOMEM;
+    return async_raise(-EINVAL, "async_curl_perform: %s",
+                       curl_multi_strerror(code));
+}
+
+/* Hands the handle over to a shard. */
+static int start(struct transfer *transfer)
+{
+    CURL *easy = transfer->easy;
+    struct shard *shard = find_shard();
+
+    if (!shard)
+        return -ENOMEM;
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* Otherwise a cancelled transfer waits for its name lookup to end. */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+    link_transfer(transfer, shard);
+    int err = add_to_multi(transfer);
+    if (err) {
+        unlink_transfer(transfer);
+        return err;
+    }
+    /* Not before: the handle may have been in somebody else's transfer. */
+    transfer->private = transfer_of(easy);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    return 0;
+}
+
+/* Takes the handle back, which closes a transfer that has not ended. */
+static void finish(struct transfer *transfer)
+{
+    async_timer_clear(&transfer->timer);
+    curl_multi_remove_handle(transfer->shard->multi, transfer->easy);
+    curl_easy_setopt(transfer->easy, CURLOPT_PRIVATE, transfer->private);
+    unlink_transfer(transfer);
+}
+
+/* ---- Time limits ------------------------------------------------------- */
+
+static bool connected(const struct transfer *transfer)
+{
+    curl_off_t microseconds = 0;
+
+    curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T,
+                      &microseconds);
+    return microseconds > 0;
+}
+
+/* Sets the timer for a limit; one of 0 or without end needs none. */
+static int set_limit(struct transfer *transfer, double seconds)
+{
+    const double century = 100.0 * 366 * 24 * 3600;
+
+    if (!(seconds > 0) || seconds > century)
+        return 0;
+    return async_timer_set(&transfer->timer,
+                           transfer->begin + (int64_t)(seconds * 1e9));
+}
+
+static void limit_reached(struct async_callback *due)
+{
+    struct transfer *transfer = CONTAINER_OF(due, struct transfer, timer.due);
+    struct async_curl_limits *limits = &transfer->limits;
+
+    if (limits->connect > 0 && connected(transfer)) {
+        limits->connect = 0;
+        int err = set_limit(transfer, limits->total);
+        if (err)
+            end(transfer, err, CURLE_OK);
+    } else {
+        end(transfer, ASYNC_ETIMEDOUT, CURLE_OK);
+    }
+}
+
+/* The first limit; connecting is only looked at if it comes first. */
+static int begin_limits(struct transfer *transfer)
+{
+    struct async_curl_limits *limits = &transfer->limits;
+
+    transfer->begin = async_now_ns();
+    transfer->timer.due.run = limit_reached;
+    if (limits->total > 0 && limits->connect >= limits->total)
+        limits->connect = 0;
+    return set_limit(transfer,
+                     limits->connect > 0 ? limits->connect : limits->total);
+}
+
+/* ---- Errors ------------------------------------------------------------ */
+
+CURLcode async_curl_code(int err)
+{
+    return err < ASYNC_CURL_E(0) && err > ASYNC_CURL_E(CURL_LAST)
+               ? (CURLcode)(ASYNC_CURL_E(0) - err)
+               : CURLE_OK;
+}
+
+/*
+ * Writes "example.org port 443: " for the handle's URL. The rest of the URL
+ * stays out of error texts: it may hold a password or a key.
+ */
+static void name_place(CURL *easy, char *place, size_t size)
+{
+    char *url = NULL, *host = NULL, *port = NULL;
+    CURLU *parts = curl_url();
+
+    place[0] = '\0';
+    curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &url);
+    if (parts && url &&
+        !curl_url_set(parts, CURLUPART_URL, url, CURLU_DEFAULT_SCHEME) &&
+        !curl_url_get(parts, CURLUPART_HOST, &host, 0) &&
+        !curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT))
+        snprintf(place, size, "%s port %s: ", host, port);
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(parts);
+}
+
+int async_curl_raise(CURL *easy, CURLcode code)
+{
+    char place[80];
+    long os_error = 0;
+
+    if (code == CURLE_OK)
+        return 0;
+    name_place(easy, place, sizeof place);
+    curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
+    /* After other errors it holds whatever happened long before. */
+    if (code == CURLE_COULDNT_CONNECT && os_error)
+        return async_raise(ASYNC_CURL_E(code), "%s%s (%s)", place,
+                           curl_easy_strerror(code), strerror((int)os_error));
+    return async_raise(ASYNC_CURL_E(code), "%s%s", place,
+                       curl_easy_strerror(code));
+}
+
+static int raise_timeout(const struct transfer *transfer)
+{
+    const struct async_curl_limits *limits = &transfer->limits;
+    char place[80];
+
+    name_place(transfer->easy, place, sizeof place);
+    if (limits->connect > 0)
+        return async_raise(ASYNC_ETIMEDOUT, "%sno connection within %g s",
+                           place, limits->connect);
+    return async_raise(ASYNC_ETIMEDOUT, "%sno answer within %g s", place,
+                       limits->total);
+}
+
+/* How the transfer ended, as an error code with its text. */
+static int outcome(const struct transfer *transfer)
+{
+    if (transfer->err == ASYNC_ETIMEDOUT)
+        return raise_timeout(transfer);
+    if (transfer->err)
+        return transfer->err;
+    return async_curl_raise(transfer->easy, transfer->result);
+}
+
+/* ---- The calls --------------------------------------------------------- */
+
+int async_curl_perform_within(CURL *easy,
+                              const struct async_curl_limits *limits)
+{
+    struct transfer transfer = {
+        .wait = {.what = "waiting for the network",
+                 .reason = ASYNC_FOR_NETWORK},
+        .easy = easy,
+        .limits = *limits,
+    };
+
+    if (!async_in_task("async_curl_perform"))
+        return ASYNC_ENOLOOP;
+    if (!easy)
+        return async_raise(-EINVAL, "async_curl_perform: the handle is NULL");
+    if (isnan(limits->connect) || isnan(limits->total))
+        return async_raise(-EINVAL,
+                           "async_curl_perform: a limit is not a number");
+    int err = start(&transfer);
+    if (err)
+        return err;
+    err = begin_limits(&transfer);
+    if (!err && !transfer.ended)
+        err = async_suspend(&transfer.wait, "async_curl_perform");
+    finish(&transfer);
+    return err ? err : outcome(&transfer);
+}
+
+int async_curl_perform(CURL *easy)
+{
+    return async_curl_perform_within(easy, &(struct async_curl_limits){0});
+}

@@ -1,0 +1,66 @@
+/*
+ * async_curl.h - curl_easy_perform() that suspends the task, not the thread.
+ *
+ * A handle is set up as always, with curl_easy_init and curl_easy_setopt. Only
+ * the call that waits for the transfer is another one, and others run
+ * meanwhile:
+ *
+ *     err = async_curl_perform(easy);
+ *
+ * Connections are kept, and reused by later transfers, until async_run returns.
+ * While a transfer runs, its handle's CURLOPT_PRIVATE is ours; NOSIGNAL and
+ * QUICK_EXIT stay set. The handle's callbacks (CURLOPT_WRITEFUNCTION ...) run
+ * outside any task and must not suspend. Time limits set by CURLOPT_TIMEOUT and
+ * its like are real seconds, whatever clock the runtime follows.
+ *
+ * [async with client.get(url) as response; Common Mistakes, 3]
+ */
+#ifndef ASYNC_CURL_H
+#define ASYNC_CURL_H
+
+#include "async/async.h"
+
+#include <curl/curl.h>
+
+/*
+ * Performs the transfer. Returns
+ *   0                   libcurl carried it out; what the server answered, a
+ *                       status of 404, say, is not its concern
+ *   ASYNC_CURL_E(code)  it failed with this CURLcode; async_errmsg names the
+ *                       host and the reason
+ *   ASYNC_ECANCELED     the task was cancelled; the transfer has been closed
+ *   -EBUSY              the handle is in another transfer
+ *   -EINVAL, -ENOMEM, ASYNC_ENOLOOP
+ * The handle stays the caller's, and can be used again at once.
+ */
+int async_curl_perform(CURL *easy) ASYNC_SUSPENDS;
+
+/* Time limits on the runtime's clock, in seconds; 0: none. */
+struct async_curl_limits {
+    double connect; /* until the connection stands and the request goes out */
+    double total;   /* until the answer is there */
+};
+
+/*
+ * The same within time limits: ASYNC_ETIMEDOUT if one was exceeded, and the
+ * transfer has been closed.
+ */
+int async_curl_perform_within(
+    CURL *easy, const struct async_curl_limits *limits) ASYNC_SUSPENDS;
+
+/*
+ * The error code of a transfer that failed in libcurl, and the way back from it
+ * (CURLE_OK if err is none of these):
+ *
+ *     if (err == ASYNC_CURL_E(CURLE_COULDNT_CONNECT)) ...
+ */
+#define ASYNC_CURL_E(code) (-1100 - (int)(code))
+CURLcode async_curl_code(int err);
+
+/*
+ * For the result of a curl_easy_perform of one's own: records the same text as
+ * async_curl_perform would, and returns ASYNC_CURL_E(code); 0 for CURLE_OK.
+ */
+int async_curl_raise(CURL *easy, CURLcode code);
+
+#endif

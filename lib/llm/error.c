@@ -1,0 +1,76 @@
+/*
+ * error.c - the classes of errors: their names, and which are worth a retry.
+ */
+#include "llm/llm_private.h"
+
+const char *llm_strerror(int err)
+{
+    switch (err) {
+    case LLM_EBADREQUEST:
+        return "bad request";
+    case LLM_EAUTHENTICATION:
+        return "authentication failed";
+    case LLM_EPERMISSION:
+        return "permission denied";
+    case LLM_ENOTFOUND:
+        return "not found";
+    case LLM_ECONFLICT:
+        return "conflict";
+    case LLM_EUNPROCESSABLE:
+        return "unprocessable request";
+    case LLM_ERATELIMIT:
+        return "rate limit exceeded";
+    case LLM_EQUOTA:
+        return "no credit left";
+    case LLM_ESERVER:
+        return "server error";
+    case LLM_ECONNECTION:
+        return "connection failed";
+    case LLM_ETIMEDOUT:
+        return "timed out";
+    case LLM_EMALFORMED:
+        return "malformed answer";
+    default:
+        return async_strerror(err);
+    }
+}
+
+bool llm_worth_retrying(int err)
+{
+    switch (err) {
+    case LLM_ECONFLICT:
+    case LLM_ERATELIMIT:
+    case LLM_ESERVER:
+    case LLM_ECONNECTION:
+    case LLM_ETIMEDOUT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+int llm_error_of_status(int status)
+{
+    switch (status) {
+    case 401:
+        return LLM_EAUTHENTICATION;
+    case 403:
+        return LLM_EPERMISSION;
+    case 404:
+        return LLM_ENOTFOUND;
+    case 408:
+        return LLM_ETIMEDOUT;
+    case 409:
+        return LLM_ECONFLICT;
+    case 422:
+        return LLM_EUNPROCESSABLE;
+    case 429:
+        return LLM_ERATELIMIT;
+    default:
+        break;
+    }
+    if (status >= 500)
+        return LLM_ESERVER;
+    /* A redirect, say: the key must not follow it to wherever it leads. */
+    return status >= 400 ? LLM_EBADREQUEST : LLM_EMALFORMED;
+}

@@ -1,0 +1,351 @@
+/*
+ * http.c - carries JSON to a server, and its reply back.
+ *
+ * The same handle serves both kinds of waiting: curl_easy_perform blocks the
+ * thread, async_curl_perform suspends the task. Whatever comes back is hostile
+ * until proved otherwise, and so are its size and its headers.
+ */
+#include "llm/llm_private.h"
+
+#include "async_curl/async_curl.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+/* No answer of a model comes near it; one that does is not read to its end. */
+enum { LARGEST_REPLY = 16 * 1024 * 1024 };
+
+/* ---- What a client's requests have in common --------------------------- */
+
+/* The value itself stays out of the error: it may be a key. */
+static int check_printable(const char *value, const char *source)
+{
+    for (const char *c = value; *c; c++)
+        if (*c <= ' ' || *c > '~')
+            return async_raise(-EINVAL,
+                               "%s holds a blank, a line's end or another "
+                               "character that cannot be sent",
+                               source);
+    return 0;
+}
+
+static int append_header(struct llm_client_private *private, const char *line)
+{
+    struct curl_slist *headers = curl_slist_append(private->headers, line);
+
+    if (!headers)
+        return -ENOMEM;
+    private->headers = headers;
+    return 0;
+}
+
+int llm_http_add_header(struct llm_client *client, const char *name,
+                        const char *value, const char *source)
+{
+    char *line;
+    int err = check_printable(value, source);
+
+    if (err)
+        return err;
+    /* "Authorization: Bearer" has its colon already. */
+    if (asprintf(&line, "%s%s %s", name, strchr(name, ':') ? "" : ":", value) <
+        0)
+        return -ENOMEM;
+    err = append_header(client->llm_private, line);
+    explicit_bzero(line, strlen(line));
+    free(line);
+    return err;
+}
+
+static bool is_this_machine(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           strncmp(host, "127.", 4) == 0;
+}
+
+/* Refuses what is not a URL of http or https. It is not shown: it may hold a
+   password, or be a key in the wrong place. */
+static int check_url(struct llm_client_private *private, const char *source)
+{
+    char *scheme = NULL, *host = NULL;
+    CURLU *url = curl_url();
+    CURLUcode code = CURLUE_OUT_OF_MEMORY;
+
+    if (url)
+        code = curl_url_set(url, CURLUPART_URL, private->url, 0);
+    if (!code)
+        code = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
+    if (!code)
+        code = curl_url_get(url, CURLUPART_HOST, &host, 0);
+    bool web =
+        !code && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+    private->local = web && is_this_machine(host);
+    curl_free(scheme);
+    curl_free(host);
+    curl_url_cleanup(url);
+    if (code == CURLUE_OUT_OF_MEMORY)
+        return -ENOMEM;
+    return web ? 0
+               : async_raise(-EINVAL,
+                             "%s is not a URL that begins with http:// or "
+                             "https://",
+                             source);
+}
+
+int llm_http_set_url(struct llm_client *client, const char *base_url,
+                     const char *path, const char *source)
+{
+    struct llm_client_private *private = client->llm_private;
+    size_t length = strlen(base_url);
+    int err = check_printable(base_url, source);
+
+    if (err)
+        return err;
+    while (length > 0 && base_url[length - 1] == '/')
+        length--;
+    if (asprintf(&private->url, "%.*s%s", (int)length, base_url, path) < 0) {
+        private->url = NULL;
+        return -ENOMEM;
+    }
+    err = check_url(private, source);
+    if (err)
+        return err;
+    err = append_header(private, "Content-Type: application/json");
+    /* Above 1 MiB libcurl would ask first, and wait a second for "go on". */
+    return err ? err : append_header(private, "Expect:");
+}
+
+void llm_http_free(struct llm_client_private *private)
+{
+    while (private->n_idle > 0)
+        curl_easy_cleanup(private->idle[--private->n_idle]);
+    free(private->idle);
+    for (struct curl_slist *line = private->headers; line; line = line->next)
+        explicit_bzero(line->data, strlen(line->data));
+    curl_slist_free_all(private->headers);
+    free(private->url);
+}
+
+/* ---- What comes back --------------------------------------------------- */
+
+void llm_reply_free(struct llm_reply *reply)
+{
+    free(reply->body);
+}
+
+/* CURLOPT_WRITEFUNCTION; taking less than it brought ends the transfer. */
+static size_t take_body(char *data, size_t one, size_t size, void *owner)
+{
+    struct llm_reply *reply = owner;
+    size_t room = reply->room ? reply->room : 4096;
+
+    (void)one;
+    if (size > LARGEST_REPLY - reply->size) {
+        reply->too_large = true;
+        return 0;
+    }
+    while (room < reply->size + size + 1)
+        room *= 2;
+    if (room > reply->room) {
+        char *body = realloc(reply->body, room);
+        if (!body)
+            return 0;
+        reply->body = body;
+        reply->room = room;
+    }
+    memcpy(reply->body + reply->size, data, size);
+    reply->size += size;
+    reply->body[reply->size] = '\0';
+    return size;
+}
+
+/* Seconds, as a number or until a date; 0 if the text is neither. */
+static double read_delay(const char *text)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+
+    if (end == text || *end) {
+        time_t date = curl_getdate(text, NULL);
+        seconds = date == -1 ? 0 : difftime(date, time(NULL));
+    }
+    return isfinite(seconds) && seconds > 0 ? seconds : 0;
+}
+
+/* The value of the header line if it has this name, else NULL. */
+static const char *header_value(const char *line, const char *name)
+{
+    size_t length = strlen(name);
+
+    if (strncasecmp(line, name, length) != 0 || line[length] != ':')
+        return NULL;
+    return line + length + 1 + strspn(line + length + 1, " \t");
+}
+
+static void trim_end(char *line)
+{
+    size_t length = strlen(line);
+
+    while (length > 0 && strchr(" \t\r\n", line[length - 1]))
+        line[--length] = '\0';
+}
+
+/* CURLOPT_HEADERFUNCTION; brings a line at a time, without a NUL. */
+static size_t take_header(char *data, size_t one, size_t size, void *owner)
+{
+    struct llm_reply *reply = owner;
+    char line[256];
+    const char *value;
+
+    (void)one;
+    if (size >= sizeof line)
+        return size; /* none of ours is so long */
+    snprintf(line, sizeof line, "%.*s", (int)size, data);
+    trim_end(line);
+    if (strncmp(line, "HTTP/", 5) == 0) {
+        /* Another reply begins; what came before was "continue" or a proxy. */
+        reply->begun = true;
+        reply->request_id[0] = '\0';
+        reply->retry_after = 0;
+    } else if ((value = header_value(line, "x-request-id"))) {
+        snprintf(reply->request_id, sizeof reply->request_id, "%s", value);
+    } else if ((value = header_value(line, "retry-after-ms"))) {
+        reply->retry_after = read_delay(value) / 1000;
+    } else if ((value = header_value(line, "retry-after"))) {
+        /* The other one is more exact, and may have come first. */
+        if (!reply->retry_after)
+            reply->retry_after = read_delay(value);
+    }
+    return size;
+}
+
+/* ---- Handles ----------------------------------------------------------- */
+
+static CURL *new_handle(const struct llm_client_private *private)
+{
+    CURL *easy = curl_easy_init();
+
+    if (!easy)
+        return NULL;
+    /* A proxy named in the environment cannot know this machine's servers. */
+    if (curl_easy_setopt(easy, CURLOPT_URL, private->url) ||
+        (private->local && curl_easy_setopt(easy, CURLOPT_PROXY, ""))) {
+        curl_easy_cleanup(easy);
+        return NULL;
+    }
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, private->headers);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    return easy;
+}
+
+static CURL *take_handle(struct llm_client_private *private)
+{
+    if (private->n_idle > 0)
+        return private->idle[--private->n_idle];
+    return new_handle(private);
+}
+
+static void give_handle_back(struct llm_client_private *private, CURL *easy)
+{
+    if (private->n_idle == private->room) {
+        size_t room = private->room ? 2 * private->room : 8;
+        CURL **idle = realloc(private->idle, room * sizeof(CURL *));
+
+        if (!idle) {
+            curl_easy_cleanup(easy);
+            return;
+        }
+        private->idle = idle;
+        private->room = room;
+    }
+    private->idle[private->n_idle++] = easy;
+}
+
+/* ---- A request --------------------------------------------------------- */
+
+/* For libcurl, which takes 0 for "no limit". */
+static long milliseconds(double seconds)
+{
+    double ms = seconds * 1000;
+
+    return ms > 1e9 ? 0 : ms < 1 ? 1 : (long)ms;
+}
+
+static int perform(const struct llm_client_private *private, CURL *easy,
+                   bool blocking)
+{
+    struct async_curl_limits limits = {private->connect_timeout,
+                                       private->timeout};
+
+    /* The handle may have served the other way before. */
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+                     blocking ? milliseconds(limits.total) : 0L);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                     blocking ? milliseconds(limits.connect) : 0L);
+    if (blocking)
+        return async_curl_raise(easy, curl_easy_perform(easy));
+    return async_curl_perform_within(easy, &limits);
+}
+
+/* What the failure of a transfer means: err is async_curl's, with its text. */
+static int transfer_failed(int err, const struct llm_reply *reply)
+{
+    char text[ASYNC_ERRMSG_SIZE];
+
+    snprintf(text, sizeof text, "%s", async_errmsg(err));
+    if (err == ASYNC_ETIMEDOUT)
+        return async_raise(LLM_ETIMEDOUT, "%s", text);
+    switch (async_curl_code(err)) {
+    case CURLE_OK:
+        return err; /* a cancellation, say */
+    case CURLE_OUT_OF_MEMORY:
+        return -ENOMEM;
+    case CURLE_OPERATION_TIMEDOUT:
+        return async_raise(LLM_ETIMEDOUT, "%s", text);
+    case CURLE_WRITE_ERROR:
+        if (!reply->too_large)
+            return -ENOMEM;
+        return async_raise(LLM_EMALFORMED,
+                           "the answer is larger than %d MiB; it was not read",
+                           LARGEST_REPLY / 1024 / 1024);
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_WEIRD_SERVER_REPLY:
+        return async_raise(LLM_EMALFORMED, "%s (what came is not HTTP)", text);
+    default:
+        break;
+    }
+    if (reply->size > 0)
+        return async_raise(LLM_ECONNECTION,
+                           "the answer broke off after %zu bytes", reply->size);
+    return async_raise(LLM_ECONNECTION, "%s", text);
+}
+
+int llm_http_post(struct llm_client *client, const char *json, bool blocking,
+                  struct llm_reply *reply)
+{
+    struct llm_client_private *private = client->llm_private;
+    CURL *easy = take_handle(private);
+    long status = 0;
+
+    if (!easy)
+        return -ENOMEM;
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, json);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                     (curl_off_t)strlen(json));
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, reply);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, reply);
+    int err = perform(private, easy, blocking);
+    /* Otherwise it may be the status of the handle's previous transfer. */
+    if (reply->begun)
+        curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    reply->status = (int)status;
+    give_handle_back(private, easy);
+    return err ? transfer_failed(err, reply) : 0;
+}

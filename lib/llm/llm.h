@@ -1,0 +1,159 @@
+/*
+ * llm.h - chats with a large language model.
+ *
+ * A client knows a provider, a model and a key. A chat is a job: what to ask,
+ * and room for what comes back. llm_chat is a coroutine, so that many chats at
+ * once are a gather:
+ *
+ *     struct llm_client *llm = llm_client_from_provider("openai", NULL);
+ *     struct llm_message question = {"user", "What is a coroutine?"};
+ *     struct llm_chat chat = {.client = llm, .temperature = 0.7,
+ *                             .messages = &question, .n_messages = 1};
+ *
+ *     err = llm_chat(&chat);                         one, or
+ *     err = async_gather_each(llm_chat, chats, n);   n at the same time
+ *
+ * A client belongs to one thread. It may serve several async_run, one after
+ * another. The first one makes the program ignore SIGPIPE. An API key is never
+ * part of any text that comes from here.
+ *
+ * [LLMClient.from_provider, client.chat; Part 3]
+ */
+#ifndef LLM_H
+#define LLM_H
+
+#include "async/async.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* ---- Errors ------------------------------------------------------------ */
+
+enum {
+    LLM_EBADREQUEST = -2001,     /* 400, and whatever else is the request's */
+    LLM_EAUTHENTICATION = -2002, /* 401: no key, or a wrong one */
+    LLM_EPERMISSION = -2003,     /* 403: not with this key */
+    LLM_ENOTFOUND = -2004,       /* 404: no such model, or a wrong base URL */
+    LLM_ECONFLICT = -2005,       /* 409 */
+    LLM_EUNPROCESSABLE = -2006,  /* 422 */
+    LLM_ERATELIMIT = -2007,      /* 429: too many requests, or tokens */
+    LLM_EQUOTA = -2008,          /* 429 as well, but no credit is left */
+    LLM_ESERVER = -2009,         /* 500 and above */
+    LLM_ECONNECTION = -2010,     /* no connection, or it broke */
+    LLM_ETIMEDOUT = -2011,       /* no connection, or no answer, in time; 408 */
+    LLM_EMALFORMED = -2012       /* something came, but it is not an answer */
+};
+
+/* What an error code means, in words; those of other modules, too. */
+const char *llm_strerror(int err);
+
+/*
+ * Whether the same request may well succeed if it is sent again: after a
+ * conflict, a rate limit, a server's or a connection's failure, a time-out. Not
+ * after a cancellation: whoever asked the task to stop does not want a retry.
+ */
+bool llm_worth_retrying(int err);
+
+/* What is known of a failed chat. */
+struct llm_error {
+    int status;          /* HTTP's; 0: no answer came */
+    double retry_after;  /* seconds, if the server asked to wait; else 0 */
+    char request_id[64]; /* the provider's, for its support */
+    char type[64];       /* the provider's, such as "invalid_request_error" */
+    char message[256];   /* in words; the provider's own, if it sent any */
+};
+
+/* ---- The client -------------------------------------------------------- */
+
+/* What a model costs, in dollars for 1,000 tokens. */
+struct llm_price {
+    const char *model;
+    double input, output;
+};
+
+/* All zeroes, or NULL for the options, is a good choice. */
+struct llm_options {
+    const char *model; /* NULL: the provider's usual one, "gpt-3.5-turbo" */
+
+    /* NULL: from the environment, as the provider's own clients do. */
+    const char *api_key;      /* OPENAI_API_KEY */
+    const char *base_url;     /* OPENAI_BASE_URL, else the provider's */
+    const char *organization; /* OPENAI_ORG_ID, else none */
+    const char *project;      /* OPENAI_PROJECT_ID, else none */
+
+    /* In seconds, on the runtime's clock (real ones in llm_chat_blocking).
+       INFINITY: no limit. */
+    double timeout;         /* for a chat as a whole; 0: 600 */
+    double connect_timeout; /* for the connection; 0: 5 */
+
+    /* Of models that have no price here yet, or another one now. gpt-4 and
+       gpt-3.5-turbo have the chapter's. */
+    const struct llm_price *prices;
+    size_t n_prices;
+};
+
+struct llm_client {
+    const char *provider; /* such as "openai" */
+    const char *model;
+    long total_tokens; /* of all chats that succeeded */
+    double total_cost; /* dollars */
+
+    struct llm_client_private *llm_private; /* the module's, leave it alone */
+};
+
+/*
+ * A client of the provider "openai" (or anything else that speaks OpenAI's
+ * protocol, at another base URL). Everything in options is copied. NULL if
+ * that cannot be: then errno says why, and async_errmsg(-errno) in words.
+ * It ends with llm_client_free.
+ * [LLMClient.from_provider("openai", model="gpt-3.5-turbo"); The Story]
+ */
+struct llm_client *llm_client_from_provider(const char *provider,
+                                            const struct llm_options *options);
+
+/* Frees a client that no chat uses any more, or nothing if it is NULL. */
+void llm_client_free(struct llm_client *client);
+
+/* ---- Chats ------------------------------------------------------------- */
+
+/* [ChatMessage; Part 3] */
+struct llm_message {
+    const char *role; /* "system", "user" or "assistant" */
+    const char *content;
+};
+
+struct llm_chat {
+    struct llm_client *client;          /* in */
+    const struct llm_message *messages; /* in: the conversation so far, UTF-8 */
+    size_t n_messages;                  /* in */
+    double temperature;                 /* in: 0 to 2; how free the model is */
+    int max_tokens;                     /* in: of the answer; 0: no limit */
+
+    char *content;         /* out: the answer, to be freed */
+    char model[64];        /* out: by the provider's name */
+    const char *provider;  /* out: such as "openai" */
+    int prompt_tokens;     /* out: tokens of the messages; 0 if not told */
+    int completion_tokens; /* out: of the answer */
+    int total_tokens;      /* out */
+    double cost;           /* out: dollars */
+
+    struct llm_error error; /* out, if it failed */
+};
+
+/*
+ * Asks the model, and waits for its answer. chat is a struct llm_chat. Returns
+ * 0; one of the errors above; ASYNC_ECANCELED, the connection then being
+ * closed; -EINVAL or -EILSEQ (not UTF-8) if the chat is not right; -ENOMEM.
+ * async_errmsg has the error's text, chat->error more.
+ * [await llm.chat(messages); Part 3]
+ */
+int llm_chat(void *chat) ASYNC_SUSPENDS;
+
+/*
+ * The same, but blocks the thread, as curl_easy_perform does: outside of tasks,
+ * or to show what that costs.
+ * [llm.chat(messages); The Story]
+ */
+int llm_chat_blocking(struct llm_chat *chat);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * raw_server.h - a web server for tests that sends exactly the bytes it is
+ * told to, right or wrong, on a port of its own on 127.0.0.1.
+ *
+ * It serves one connection after another, in a thread. To each request it sends
+ * the same reply, and then does the same thing.
+ */
+#ifndef RAW_SERVER_H
+#define RAW_SERVER_H
+
+#include <stddef.h>
+
+enum raw_then {
+    RAW_CLOSE, /* closes the connection */
+    RAW_KEEP,  /* waits for the next request */
+    RAW_HOLD   /* does nothing more, until the client has gone */
+};
+
+struct raw_server;
+
+/* Never NULL: a test cannot go on without. */
+struct raw_server *raw_server_start(const char *reply, size_t size,
+                                    enum raw_then then);
+
+/* Sends an HTTP reply with this status line, header lines and body. */
+struct raw_server *raw_server_http(const char *status, const char *headers,
+                                   const char *body);
+
+/* From the next request on, another reply. */
+void raw_server_change(struct raw_server *server, const char *reply,
+                       size_t size, enum raw_then then);
+
+int raw_server_port(const struct raw_server *server);
+
+/* "http://127.0.0.1:PORT/v1"; the server's. */
+const char *raw_server_url(const struct raw_server *server);
+
+/* How many connections and requests came so far. */
+int raw_server_connections(struct raw_server *server);
+int raw_server_requests(struct raw_server *server);
+
+/* The last request as it came, to be freed; NULL if there was none. */
+char *raw_server_last_request(struct raw_server *server);
+
+void raw_server_stop(struct raw_server *server);
+
+/* A port of 127.0.0.1 on which nobody listens. */
+int raw_unused_port(void);
+
+#endif
