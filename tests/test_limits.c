@@ -152,6 +152,35 @@ static void wait_for_outer_cancel(void **state)
                         "60 main: the task was cancelled");
 }
 
+static int cancelled_on_entry(void *job)
+{
+    struct async_task *self = job;
+
+    async_cancel(self);
+    with_limit(&(struct child){.ms = 100}, 0);
+    async_cancel(self);
+    with_limit(&(struct child){.ms = 100}, 1);
+    return 0;
+}
+
+static int run_cancelled_on_entry(void *job)
+{
+    struct async_task task;
+    (void)job;
+
+    async_spawn(&task, cancelled_on_entry, &task);
+    return async_await(&task);
+}
+
+/* Found by comparing random programs: a limit of 0 lost the cancellation. */
+static void wait_for_with_a_cancellation_pending(void **state)
+{
+    (void)state;
+    TRACE(run_cancelled_on_entry,
+          "0 the task was cancelled; 0 child cancelled; 0 the task was "
+          "cancelled");
+}
+
 /* ---- Semaphores -------------------------------------------------------- */
 
 struct holder {
@@ -315,6 +344,7 @@ int main(void)
         cmocka_unit_test(wait_for_tie_timeout_first),
         cmocka_unit_test(wait_for_zero_nan_and_infinity),
         cmocka_unit_test(wait_for_outer_cancel),
+        cmocka_unit_test(wait_for_with_a_cancellation_pending),
         cmocka_unit_test(semaphore_rounds_10_by_3),
         cmocka_unit_test(semaphore_no_barging),
         cmocka_unit_test(semaphore_cancel_just_woken),

@@ -14,6 +14,7 @@ struct time_limit {
     struct async_wait wait;
     struct async_timer timer;
     struct async_coroutine *child;
+    bool cancelled; /* the waiting task was, while it waited for the cleanup */
 };
 
 static void time_is_up(struct async_callback *due)
@@ -38,8 +39,10 @@ static void call_child_ended(struct async_watcher *watcher)
 
 static bool pass_on_cancel(struct async_wait *wait)
 {
-    return async_cancel_coroutine(
-        CONTAINER_OF(wait, struct time_limit, wait)->child);
+    struct time_limit *limit = CONTAINER_OF(wait, struct time_limit, wait);
+
+    limit->cancelled = true;
+    return async_cancel_coroutine(limit->child);
 }
 
 static void watch(struct time_limit *limit)
@@ -72,11 +75,10 @@ static int wait_with_limit(struct time_limit *limit, double seconds)
 
     limit->wait.cancel = pass_on_cancel;
     async_cancel_coroutine(limit->child);
-    int cancels = async_cancelling();
     int second = async_suspend(&limit->wait, "async_wait_for");
     if (err || second)
         return err ? err : second;
-    return async_cancelling() > cancels ? ASYNC_ECANCELED : ASYNC_ETIMEDOUT;
+    return limit->cancelled ? ASYNC_ECANCELED : ASYNC_ETIMEDOUT;
 }
 
 int async_wait_for_at(async_fn *fn, void *job, double seconds, const char *name,
