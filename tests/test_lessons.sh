@@ -50,7 +50,7 @@ header_output() {
 # row of a picture its marks stand and which marks there are, and how many of the
 # requests that were sent together were still there together.
 without_times() {
-    sed -E 's/[0-9]+\.[0-9]+( s|x)/N\1/g; s/[├┤┼═·]+/~/g; s/~[ ~]*~/~/
+    sed -E 's/[0-9]+\.[0-9]+( s|x)/N\1/g; s/[├┤┼═·█]+/~/g; s/~[ ~]*~/~/
         /^~ /d; s/^ +0 s .* s$/0 s/
         s/at most ([2-9]|[0-9]{2,}) at a time/at most MANY at a time/'
 }

@@ -1,0 +1,293 @@
+# Makefile - builds and runs the kit; `make help` lists what it can do.
+#
+# A file's name is its target: lessons/03_gather.c is `make lesson3`, and so for
+# exercises, solutions and graders. Programs are found by wildcard: a new lesson,
+# exercise or test needs no line here.
+
+.DEFAULT_GOAL := advice
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+comma := ,
+empty :=
+space := $(empty) $(empty)
+
+# ---- What there is ---------------------------------------------------------
+
+# Each is a list of paths without suffix, such as lessons/03_gather. The
+# exercises go by their contracts: a student may keep more .c files there.
+LESSONS   := $(basename $(wildcard lessons/[0-9][0-9]_*.c))
+EXERCISES := $(basename $(wildcard exercises/[0-9][0-9]_*.h))
+SOLUTIONS := $(EXERCISES:exercises/%=solutions/%)
+GRADERS   := $(basename $(wildcard verify/[0-9][0-9]_*.c))
+TESTS     := $(basename $(wildcard tests/test_*.c))
+SCRIPTS   := $(wildcard tests/*.sh)
+# In the linker's order: each may use those to the right of it.
+LIBRARIES := llm mock_llm async_curl scenario async
+
+# $(call numbered,lesson,lessons/03_gather) is lesson3.
+numbered = $1$(patsubst 0%,%,$(firstword $(subst _, ,$(notdir $2))))
+KINDS := lesson exercise solution verify hint reset
+NUMBERED := $(foreach kind,$(KINDS),$(foreach program,$(if $(filter \
+    lesson,$(kind)),$(LESSONS),$(EXERCISES)),$(call numbered,$(kind),$(program))))
+
+# These need the runtime and nothing else; the other programs may use all
+# libraries, and then the packages behind them.
+PROGRAMS := $(LESSONS) $(EXERCISES) $(SOLUTIONS)
+PLAIN := $(filter lessons/01_% lessons/02_% lessons/03_% $(foreach number,\
+    01 02 03 04 05 06 07 08 09 10 11 12 13,exercises/$(number)_% \
+    solutions/$(number)_%),$(PROGRAMS))
+FULL := $(filter-out $(PLAIN),$(PROGRAMS))
+
+# A number that is not there: say what is.
+UNKNOWN := $(firstword $(filter-out $(NUMBERED) verify,$(filter $(KINDS:=%),\
+    $(MAKECMDGOALS))))
+ifneq ($(UNKNOWN),)
+$(error There is no $(UNKNOWN); there is $(or $(strip $(foreach kind,$(KINDS),\
+    $(if $(filter $(kind)%,$(UNKNOWN)),$(filter $(kind)%,$(NUMBERED))))),none))
+endif
+
+# ---- Variants: each builds in a folder of its own --------------------------
+
+# What was given by hand: CC=clang, SANITIZE=1 (address,undefined) or
+# SANITIZE=thread, CONTEXT=ucontext, POLLER=poll. And UNDER=valgrind: only where
+# its header is installed can the runtime be compiled to tell it of its stacks.
+SANITIZERS := $(patsubst 1,address$(comma)undefined,$(filter-out 0,$(SANITIZE)))
+variant = build$(addprefix /,$(subst $(comma),-,$(subst $(space),-,$(strip \
+    $(notdir $(if $(filter default,$(origin CC)),,$(CC))) $1 $(CONTEXT) \
+    $(POLLER) $(findstring valgrind,$(UNDER))))))
+BUILD := $(call variant,$(SANITIZERS))
+PARTS := $(call variant,)
+SANITIZED := $(call variant,address-undefined)
+
+ifneq ($(filter-out ucontext,$(CONTEXT))$(filter-out poll,$(POLLER)),)
+$(error CONTEXT is ucontext or nothing, POLLER is poll or nothing)
+endif
+
+# ---- Flags -----------------------------------------------------------------
+
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
+    -Wmissing-prototypes -Wvla -Werror=implicit-function-declaration \
+    -Werror=int-conversion
+SANITIZE_FLAGS := $(if $(SANITIZERS),-fsanitize=$(SANITIZERS) \
+    -fno-sanitize-recover=all -fno-omit-frame-pointer)
+DEFINES := -D_GNU_SOURCE $(if $(SANITIZERS),-DASYNC_STACK_SIZE=1048576) \
+    $(CONTEXT:ucontext=-DASYNC_UCONTEXT) $(POLLER:poll=-DASYNC_POLL)
+
+# The judge compiles submissions with this very line: it reads BUILD/flags.
+COMPILE := $(strip $(CC) -std=c11 $(DEFINES) $(WARNINGS) \
+    -fstack-clash-protection $(SANITIZE_FLAGS) $(CPPFLAGS) $(CFLAGS) \
+    -Ilib -Iexercises)
+
+# Of one folder or one file. The switch between stacks jumps to places that an
+# x86 processor with indirect branch tracking would refuse.
+ifneq ($(filter x86_64% i%86%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
+FLAGS_lib/async := -fcf-protection=none
+endif
+FLAGS_verify/driver := -DVERIFY_DRIVER
+
+# ---- Packages --------------------------------------------------------------
+
+# Goals that need some include a file that sets LLM_LIBS and the like. If it is
+# missing, make makes it first, by running tools/install-deps, and stops if that
+# fails. Not for `make -n`, which must not install anything.
+LLM_GOALS := mock $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) $(foreach program,\
+    $(FULL),$(call numbered,$(patsubst %s/,%,$(dir $(program))),$(program)))
+TEST_GOALS := all kit test $(BUILD)/tests/%
+GROUP := $(if $(filter $(TEST_GOALS),$(MAKECMDGOALS)),test,$(if $(filter \
+    $(LLM_GOALS),$(MAKECMDGOALS)),llm))
+ifeq ($(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS)))),)
+include $(GROUP:%=build/deps-%.mk)
+endif
+
+build/deps-%.mk: tools/install-deps
+	@variables=$$(tools/install-deps $*) && mkdir -p build && \
+	    printf '%s\n' "$$variables" > $@
+
+# ---- Compiling and linking -------------------------------------------------
+
+Q := $(if $(filter-out 0,$(V)),,@)
+# $(call say,CC,file.c): the short line that stands for a command.
+MARK := $(patsubst build/%,[%],$(filter build/%,$(BUILD)))
+say = @$(if $(Q),echo '$(strip $1 $2)',:)
+
+# Other flags than last time: everything is compiled again.
+$(BUILD)/flags:
+	@CC='$(CC)' tools/install-deps compiler
+	@mkdir -p $(@D) && printf '%s\n' '$(subst ','\'',$(COMPILE))' > $@
+ifneq ($(strip $(shell cat $(BUILD)/flags 2>/dev/null)),$(COMPILE))
+.PHONY: $(BUILD)/flags
+endif
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	$(call say,CC,$< $(MARK))
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(FLAGS_$(*D)) $(FLAGS_$*) $(PACKAGE_CFLAGS) \
+	    -MMD -MP -c -o $@ $<
+
+# A grader is compiled twice: into the judge, and for the judged process.
+$(BUILD)/verify/%.driver.o: verify/%.c $(BUILD)/flags
+	$(call say,CC,$< (driver) $(MARK))
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -DVERIFY_DRIVER -MMD -MP -c -o $@ $<
+
+objects = $(patsubst %.c,$(BUILD)/%.o,$1)
+library = $(BUILD)/lib/lib$1.a
+
+define library_rule
+$(call library,$1): $(call objects,$(filter-out lib/mock_llm/main.c,\
+    $(wildcard lib/$1/*.c)))
+endef
+$(foreach name,$(LIBRARIES),$(eval $(call library_rule,$(name))))
+ALL_LIBRARIES := $(foreach name,$(LIBRARIES),$(call library,$(name)))
+$(ALL_LIBRARIES):
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+RUNTIME := $(call library,async)
+LINK = $(CC) $(SANITIZE_FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+
+PLAIN_PROGRAMS := $(PLAIN:%=$(BUILD)/%)
+FULL_PROGRAMS := $(FULL:%=$(BUILD)/%) $(BUILD)/bin/mock_llm
+TEST_PROGRAMS := $(TESTS:%=$(BUILD)/%)
+JUDGE := $(BUILD)/bin/verify
+DRIVERS := $(BUILD)/verify/driver.o $(GRADERS:%=$(BUILD)/%.driver.o)
+
+$(PLAIN_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(RUNTIME)
+$(FULL:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o $(ALL_LIBRARIES)
+$(BUILD)/bin/mock_llm: $(BUILD)/lib/mock_llm/main.o $(ALL_LIBRARIES)
+$(JUDGE): $(call objects,$(filter-out verify/driver.c,$(wildcard verify/*.c)))
+$(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(filter-out \
+    $(TESTS:=.c),$(wildcard tests/*.c))) $(ALL_LIBRARIES)
+
+$(FULL_PROGRAMS): LDLIBS = $(LLM_LIBS)
+$(TEST_PROGRAMS): LDLIBS = $(TEST_LIBS)
+$(PLAIN_PROGRAMS) $(FULL_PROGRAMS) $(TEST_PROGRAMS) $(JUDGE):
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LINK) $(LDLIBS) -lpthread -lm
+
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/lib/*/*.d)
+
+# ---- Targets with a number -------------------------------------------------
+
+.PHONY: $(NUMBERED)
+$(foreach it,$(LESSONS),$(eval $(call numbered,lesson,$(it)): $(BUILD)/$(it)))
+$(foreach it,$(EXERCISES),$(eval $(call numbered,exercise,$(it)): $(BUILD)/$(it)))
+$(foreach it,$(SOLUTIONS),$(eval $(call numbered,solution,$(it)): $(BUILD)/$(it)))
+
+# exec, so that the program has the terminal, and Ctrl-C, to itself.
+$(filter lesson% exercise% solution%,$(NUMBERED)):
+	@exec $(UNDER) $< $(ARGS)
+
+VERIFY = exec $(UNDER) $(JUDGE) --build $(PARTS) --sanitized $(SANITIZED) \
+    $(if $(SUBMISSION),--submission '$(SUBMISSION)') $(if $(SEED),--seed '$(SEED)')
+
+$(filter verify%,$(NUMBERED)): $(JUDGE) judge_parts
+	@$(VERIFY) --exercise $(@:verify%=%)
+
+$(filter hint%,$(NUMBERED)):
+	@tools/hint $(@:hint%=%) $(HINT)
+
+$(filter reset%,$(NUMBERED)):
+	@tools/reset $(@:reset%=%)
+
+$(EXERCISES:=.c):
+	@echo "$@ is missing: make $(call numbered,reset,$@) brings its skeleton." \
+	    >&2; exit 1
+
+# ---- Targets without a number ----------------------------------------------
+
+.PHONY: advice help all kit verify test mock clean format lint skeletons \
+    compile_commands.json
+
+advice:
+	@echo 'make lesson1   runs the first lesson'
+	@echo 'make verify1   grades the first exercise'
+	@echo 'make help      lists everything'
+
+help:
+	@tools/help
+
+# A student's unfinished exercise does not keep the kit from being tested.
+kit: $(filter-out $(BUILD)/exercises/%,$(PLAIN_PROGRAMS) $(FULL_PROGRAMS)) \
+    $(TEST_PROGRAMS) $(JUDGE) judge_parts
+all: kit $(EXERCISES:%=$(BUILD)/%)
+
+verify: $(JUDGE) judge_parts
+	@$(VERIFY)
+
+# What the judge links a submission with, whatever the judge's own variant: plain
+# parts, and for some checks sanitized ones; without those they are left out.
+.PHONY: parts judge_parts
+parts: $(RUNTIME) $(DRIVERS)
+	@:
+judge_parts: parts
+ifneq ($(BUILD),$(PARTS))
+	@$(MAKE) --no-print-directory SANITIZE= parts
+endif
+ifneq ($(BUILD),$(SANITIZED))
+	@$(MAKE) --no-print-directory SANITIZE=1 parts 2>/dev/null || \
+	    echo '$(CC) has no AddressSanitizer here.'
+endif
+
+# T=test_sleep, T='test_*', T='*.sh': only these. Scripts use the whole kit.
+PATTERNS := $(subst *,%,$(notdir $(or $(T),*)))
+PICKED := $(filter $(PATTERNS) $(PATTERNS:=.c) $(PATTERNS:=.sh),\
+    $(notdir $(TESTS:=.c) $(SCRIPTS)))
+PICKED_PROGRAMS := $(patsubst %.c,$(BUILD)/tests/%,$(filter %.c,$(PICKED)))
+PICKED_SCRIPTS := $(patsubst %,tests/%,$(filter %.sh,$(PICKED)))
+
+test: $(PICKED_PROGRAMS) $(if $(PICKED_SCRIPTS),kit)
+	$(if $(PICKED),,$(error There is no test $(T); there is \
+	    $(notdir $(TESTS) $(SCRIPTS:.sh=))))
+	@BUILD=$(BUILD) PARTS=$(PARTS) SANITIZED=$(SANITIZED) UNDER='$(UNDER)' \
+	    tests/run $(PICKED_PROGRAMS) $(PICKED_SCRIPTS)
+
+mock: $(BUILD)/bin/mock_llm
+	@exec $(UNDER) $< $(ARGS)
+
+clean:
+	$(Q)rm -rf build compile_commands.json
+
+# Attacks on the judge, some of which are no C, are left as they are; mutants are
+# wrong on purpose.
+C_FILES := $(wildcard $(foreach folder,lib/* lessons exercises solutions verify \
+    verify/alternatives/* verify/mutants/* tests,$(folder)/*.c $(folder)/*.h))
+SHELL_FILES := $(filter-out %/skeletons,$(wildcard tools/*)) tests/run \
+    $(SCRIPTS) .ci/run
+
+format:
+	@tools/install-deps format
+	$(Q)clang-format -i $(C_FILES)
+
+# -U: cppcheck 2.10 knows that __has_include is there, but not how to read it.
+lint:
+	@tools/install-deps lint
+	$(call say,clang-format)
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+	$(call say,cppcheck)
+	$(Q)cppcheck -q --std=c11 --enable=warning,performance,portability \
+	    --inline-suppr --error-exitcode=1 -Ilib -Iexercises -U__has_include \
+	    $(filter-out verify/mutants/%,$(filter %.c,$(C_FILES)))
+	$(call say,shellcheck)
+	$(Q)shellcheck $(SHELL_FILES)
+
+# The copies that make resetN restores; for whoever changes an exercise.
+skeletons:
+	$(Q)mkdir -p tools/skeletons
+	$(Q)cp -p $(EXERCISES:=.c) tools/skeletons
+
+compile_commands.json:
+	$(call say,GEN,$@)
+	@printf '%s\n' $(filter %.c,$(C_FILES)) | awk -v dir='$(CURDIR)' \
+	    -v command='$(COMPILE) $(PACKAGE_CFLAGS)' '{ \
+	        printf "%s{\"directory\": \"%s\", \"file\": \"%s\", ", \
+	            NR == 1 ? "[\n" : ",\n", dir, $$0; \
+	        printf "\"command\": \"%s -c %s\"}", command, $$0 } \
+	    END { print "\n]" }' > $@
+
+.DEFAULT:
+	@echo "There is no '$@', and nothing that makes it: see make help." >&2; \
+	    exit 1
