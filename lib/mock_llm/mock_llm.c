@@ -1,0 +1,303 @@
+/*
+ * mock_llm.c - the mock server's beginning and end: one thread, one libevent
+ * loop, one listening socket on 127.0.0.1.
+ *
+ * The caller's thread sets everything up and touches nothing afterwards but the
+ * ledger, which has a lock, and stop_fd. So libevent needs no locks.
+ */
+#include "mock_llm/mock_llm.h"
+#include "mock_llm/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/*
+ * What is longer than this evhttp reads without keeping it, and refuses, but in
+ * HTML. That is why shorter bodies above MAX_BODY are left to us.
+ */
+#define MAX_BODY_READ (16 * (ev_ssize_t)MAX_BODY)
+#define MAX_HEADERS   (64 << 10)
+
+/*
+ * Seconds until an idle connection is closed. Longer than clients keep one for
+ * reuse (libcurl: 118), so that it is never closed in the moment of its reuse.
+ */
+#define IDLE_SECONDS 180
+
+static const struct timeval accept_pause = {.tv_usec = 50000};
+
+static double real_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+double mock_llm_now(const struct mock_llm *server)
+{
+    return (real_now() - server->started) * server->speed;
+}
+
+static double speed_from_environment(void)
+{
+    const char *text = getenv("ASYNC_SPEED");
+    char *end;
+
+    if (!text || *text == '\0')
+        return 1;
+
+    double speed = strtod(text, &end);
+
+    return *end == '\0' && speed > 0 && !isinf(speed) ? speed : 1;
+}
+
+static bool fail(char error[MOCK_LLM_ERROR_SIZE], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static bool fail(char error[MOCK_LLM_ERROR_SIZE], const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(error, MOCK_LLM_ERROR_SIZE, format, args);
+    va_end(args);
+    return false;
+}
+
+/* ---- The loop ---------------------------------------------------------- */
+
+static void on_stop(evutil_socket_t fd, short what, void *arg)
+{
+    struct mock_llm *server = arg;
+
+    (void)fd;
+    (void)what;
+    event_base_loopbreak(server->base);
+}
+
+static void on_accept_again(evutil_socket_t fd, short what, void *listener)
+{
+    (void)fd;
+    (void)what;
+    evconnlistener_enable(listener);
+}
+
+/*
+ * Mostly: the process is out of file descriptors. The connection stays in the
+ * kernel's queue and the socket stays readable, so accepting on would spin
+ * until a descriptor is free. A pause costs the waiting client 50 ms instead.
+ * (The argument is not ours: evhttp has put itself there.)
+ */
+static void on_accept_error(struct evconnlistener *listener, void *http)
+{
+    (void)http;
+    if (event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT,
+                        on_accept_again, listener, &accept_pause) == 0)
+        evconnlistener_disable(listener);
+}
+
+/*
+ * The timers are the pretended latencies. They are set from the time that it
+ * is, not from when the loop woke: NO_CACHE_TIME, or a reply would be early by
+ * as long as the requests before it took to parse. PRECISE_TIMER: microseconds.
+ * Edge-triggered events, which exchange.c needs, exist with epoll.
+ */
+static struct event_base *new_base(void)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+
+    if (!config)
+        return NULL;
+    if (event_config_require_features(config, EV_FEATURE_ET) == 0 &&
+        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
+                                          EVENT_BASE_FLAG_NO_CACHE_TIME |
+                                          EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+        base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
+static bool open_loop(struct mock_llm *server, char error[MOCK_LLM_ERROR_SIZE])
+{
+    server->base = new_base();
+    if (server->base)
+        server->http = evhttp_new(server->base);
+    server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (!server->http || server->stop_fd < 0)
+        return fail(error, "no event loop for the mock server: %s",
+                    strerror(errno));
+    event_assign(&server->stop, server->base, server->stop_fd, EV_READ, on_stop,
+                 server);
+    event_add(&server->stop, NULL);
+
+    evhttp_set_max_headers_size(server->http, MAX_HEADERS);
+    evhttp_set_max_body_size(server->http, MAX_BODY_READ);
+    evhttp_set_flags(server->http, EVHTTP_SERVER_LINGERING_CLOSE);
+    evhttp_set_timeout(server->http, IDLE_SECONDS);
+    evhttp_set_default_content_type(server->http, NULL);
+    evhttp_set_allowed_methods(
+        server->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
+                          EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
+                          EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
+    evhttp_set_gencb(server->http, mock_llm_exchange_begin, server);
+    return true;
+}
+
+/* ---- The socket -------------------------------------------------------- */
+
+static bool fail_to_bind(char error[MOCK_LLM_ERROR_SIZE], int port)
+{
+    if (errno == EADDRINUSE)
+        return fail(error,
+                    "port %d is taken by another program: choose another port, "
+                    "or 0 for any free one",
+                    port);
+    if (errno == EACCES)
+        return fail(error,
+                    "port %d may be opened by root only: choose one from 1024 "
+                    "on, or 0 for any free one",
+                    port);
+    return fail(error, "cannot listen on 127.0.0.1, port %d: %s", port,
+                strerror(errno));
+}
+
+static bool open_socket(struct mock_llm *server, int port,
+                        char error[MOCK_LLM_ERROR_SIZE])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    struct evconnlistener *listener;
+
+    listener = evconnlistener_new_bind(
+        server->base, NULL, NULL,
+        LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
+        SOMAXCONN, (struct sockaddr *)&address, sizeof address);
+    if (!listener)
+        return fail_to_bind(error, port);
+    if (evhttp_bind_listener(server->http, listener) == NULL) {
+        evconnlistener_free(listener);
+        return fail(error, "no memory for the mock server");
+    }
+    evconnlistener_set_error_cb(listener, on_accept_error);
+    getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&address,
+                &size);
+    snprintf(server->base_url, sizeof server->base_url,
+             "http://127.0.0.1:%d/v1", ntohs(address.sin_port));
+    return true;
+}
+
+/* ---- The thread -------------------------------------------------------- */
+
+static void *serve(void *arg)
+{
+    struct mock_llm *server = arg;
+
+    event_base_dispatch(server->base);
+    return NULL;
+}
+
+/*
+ * A new thread inherits the signal mask. All signals are blocked but those that
+ * a fault raises: blocked, these would end the process without a report.
+ * SIGPIPE, blocked, goes unseen, and the write returns EPIPE.
+ */
+static bool start_thread(struct mock_llm *server,
+                         char error[MOCK_LLM_ERROR_SIZE])
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    sigset_t blocked, before;
+    int err;
+
+    sigfillset(&blocked);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        sigdelset(&blocked, faults[i]);
+    pthread_sigmask(SIG_BLOCK, &blocked, &before);
+    err = pthread_create(&server->thread, NULL, serve, server);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (err != 0)
+        return fail(error, "no thread for the mock server: %s", strerror(err));
+    pthread_setname_np(server->thread, "mock_llm");
+    return true;
+}
+
+/* The thread has ended, or never began. */
+static void free_server(struct mock_llm *server)
+{
+    /* Frees the listener, and by closing the connections the exchanges. */
+    if (server->http)
+        evhttp_free(server->http);
+    if (event_initialized(&server->stop))
+        event_del(&server->stop);
+    if (server->base)
+        event_base_free(server->base);
+    if (server->stop_fd >= 0)
+        close(server->stop_fd);
+    mock_llm_ledger_destroy(&server->ledger);
+    free(server);
+}
+
+struct mock_llm *mock_llm_start(const struct mock_llm_options *options,
+                                char error[MOCK_LLM_ERROR_SIZE])
+{
+    const char *problem = scenario_problem(&options->scenario);
+    struct mock_llm *server = NULL;
+
+    error[0] = '\0';
+    if (problem)
+        fail(error, "%s", problem);
+    else if (options->port < 0 || options->port > 65535)
+        fail(error,
+             "there is no port %d: choose one from 1 to 65535, or 0 for "
+             "any free one",
+             options->port);
+    else if (!(server = calloc(1, sizeof *server)))
+        fail(error, "no memory for the mock server");
+    if (!server)
+        return NULL;
+
+    server->scenario = options->scenario;
+    server->speed = speed_from_environment();
+    server->started = real_now();
+    server->stop_fd = -1;
+    mock_llm_ledger_init(&server->ledger);
+    if (open_loop(server, error) && open_socket(server, options->port, error) &&
+        start_thread(server, error))
+        return server;
+    free_server(server);
+    return NULL;
+}
+
+const char *mock_llm_base_url(const struct mock_llm *server)
+{
+    return server->base_url;
+}
+
+int mock_llm_ledger_copy(struct mock_llm *server,
+                         struct mock_llm_ledger *ledger)
+{
+    return mock_llm_ledger_snapshot(&server->ledger, ledger);
+}
+
+void mock_llm_stop(struct mock_llm *server)
+{
+    if (!server)
+        return;
+    eventfd_write(server->stop_fd, 1);
+    pthread_join(server->thread, NULL);
+    free_server(server);
+}

@@ -1,0 +1,120 @@
+/*
+ * mock_llm.h - a web server on this machine that pretends to be OpenAI's, so
+ * that calls to an LLM cost nothing, need no key and no network.
+ *
+ *     struct mock_llm_options options = {.scenario.latency = 0.5};
+ *     char error[MOCK_LLM_ERROR_SIZE];
+ *     struct mock_llm *server = mock_llm_start(&options, error);
+ *     ...                     send requests to mock_llm_base_url(server)
+ *     mock_llm_stop(server);
+ *
+ * It serves
+ *     POST /v1/chat/completions    OpenAI's answer, after the latency
+ *     GET  /v1/models              the models that have prices
+ *     GET  /ledger                 the ledger as JSON; needs no key
+ * and takes any key in "Authorization: Bearer KEY".
+ *
+ * It keeps a ledger of every request but those for the ledger: when it came,
+ * how many others were being answered then, how it ended. What a client did is
+ * read from there, not from what the client says. Keys never get in: the ledger
+ * holds no headers. (What is not HTTP, or has more than 64 KiB of headers or 64
+ * MiB of body, is refused before it gets to the ledger.)
+ */
+#ifndef MOCK_LLM_H
+#define MOCK_LLM_H
+
+#include "scenario/scenario.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* All zeroes: any free port, and replies at once. */
+struct mock_llm_options {
+    struct scenario scenario; /* how the pretended LLM behaves */
+    int port;                 /* 0: any free one */
+};
+
+struct mock_llm;
+
+/* Room for an error's text, the final NUL included. */
+#define MOCK_LLM_ERROR_SIZE 256
+
+/*
+ * Starts a server on 127.0.0.1, in a thread of its own; requests are taken from
+ * when this returns. NULL if that cannot be done: error then holds a sentence
+ * that says why and what to do.
+ *
+ * The thread leaves all signals to the program's other threads and changes no
+ * signal's action; a client that goes away does not raise SIGPIPE.
+ *
+ * ASYNC_SPEED=10 in the environment makes the server's clock run ten times as
+ * fast, like the clock of the program around it: a latency of 0.5 takes 0.05
+ * seconds and still reads 0.5 in the ledger. What is not a number above 0
+ * counts as 1.
+ */
+struct mock_llm *mock_llm_start(const struct mock_llm_options *options,
+                                char error[MOCK_LLM_ERROR_SIZE]);
+
+/* "http://127.0.0.1:PORT/v1", what OPENAI_BASE_URL takes. The server's. */
+const char *mock_llm_base_url(const struct mock_llm *server);
+
+/*
+ * Stops the server, waits for its thread and frees everything. Clients that
+ * still wait for a reply see their connection close. NULL is allowed.
+ */
+void mock_llm_stop(struct mock_llm *server);
+
+/* ---- The ledger -------------------------------------------------------- */
+
+/* Room for a request's id, the final NUL included. */
+#define MOCK_LLM_ID_SIZE 32
+
+/*
+ * One request. Times are seconds on the server's clock, 0 when it started. A
+ * request is in flight from its arrival, when all of it has been read, to its
+ * end, just before the first byte of the reply is sent: a client that waits for
+ * a reply before it sends the next request is never seen with two in flight.
+ */
+struct mock_llm_request {
+    char id[MOCK_LLM_ID_SIZE]; /* the reply's x-request-id */
+    double arrival;
+    double end;        /* INFINITY while in flight */
+    int in_flight;     /* at its arrival, itself included */
+    int attempt;       /* 1, or 2 if the same path and body came before, ... */
+    int status;        /* HTTP's; 0 while in flight, or if never answered */
+    bool disconnected; /* the client left before it was answered */
+    int prompt_tokens; /* tokens and cost: 0 unless the status is 200 */
+    int completion_tokens;
+    double cost; /* dollars */
+    const char *method;
+    char *path;       /* without the query */
+    char *body;       /* as it came, and a NUL; empty if refused with 413 */
+    size_t body_size; /* without that NUL */
+};
+
+/*
+ * The requests in the order of their arrival, and what they add up to. All are
+ * kept until the server stops; bodies sent again (retries) are held once.
+ */
+struct mock_llm_ledger {
+    struct mock_llm_request *requests;
+    size_t n;
+    int in_flight;     /* now */
+    int max_in_flight; /* at any time */
+    size_t answered;   /* with status 200 */
+    long prompt_tokens, completion_tokens;
+    double cost;
+};
+
+/*
+ * Copies the ledger as it is at this moment; from any thread. The copy is the
+ * caller's, outlives the server and ends with mock_llm_ledger_free. Returns 0,
+ * or -ENOMEM with an empty ledger, which may be freed, too.
+ */
+int mock_llm_ledger_copy(struct mock_llm *server,
+                         struct mock_llm_ledger *ledger);
+
+/* Frees what a copy holds and leaves it empty. */
+void mock_llm_ledger_free(struct mock_llm_ledger *ledger);
+
+#endif
