@@ -53,9 +53,10 @@ run() {
 }
 
 # The mock server runs until it is stopped: stopped, once it says where it is.
+# At any free port: its usual one may be taken here.
 run_mock() {
     local pid
-    make mock >"$work/output" 2>&1 </dev/null &
+    ARGS=--port=0 make mock >"$work/output" 2>&1 </dev/null &
     pid=$!
     for _ in $(seq 600); do
         grep -q 'http://127.0.0.1:' "$work/output" && break
