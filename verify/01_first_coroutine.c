@@ -1,0 +1,284 @@
+/*
+ * The grader of exercise 1, your first coroutine.
+ *
+ * Nothing comes from the judge here but the clock: the student's own sleeps
+ * tell, by the moments at which the program wakes up, what was in progress.
+ */
+#ifdef VERIFY_DRIVER
+
+#include "01_first_coroutine.h"
+#include "driver.h"
+
+#include <stdlib.h>
+
+void driver_main(void)
+{
+    struct download downloads[3] = {0};
+    size_t n = driver_n();
+
+    for (size_t i = 0; i < n; i++) {
+        downloads[i].filename = driver_text("filename", i);
+        downloads[i].delay = driver_seconds("delay", i);
+    }
+    if (n == 1)
+        driver_run(download_file, downloads, "download_file");
+    else
+        driver_run(download_files, downloads, "download_files");
+    for (size_t i = 0; i < n; i++) {
+        driver_out_text(i, "content", downloads[i].content);
+        free(downloads[i].content);
+    }
+}
+
+#else
+
+#include "grader.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* n files with drawn names, and delays that the answers' durations give. */
+static struct scenario *downloads(struct exam *exam, size_t n)
+{
+    static const char *const suffixes[] = {"pdf", "docx", "dwg"};
+    struct scenario *scenario = scenario_new(exam, n);
+
+    for (size_t i = 0; i < n; i++) {
+        char *text = scenario->answers[i].text;
+
+        snprintf(text + 6, sizeof scenario->answers[i].text - 6, ".%s",
+                 suffixes[draw(exam, 3)]);
+        scenario_text(scenario, "filename", text);
+        scenario_seconds(scenario, "delay", scenario->answers[i].after);
+    }
+    return scenario;
+}
+
+static const char *name_of(const struct run *run, size_t i)
+{
+    return run->scenario->answers[i].text;
+}
+
+static int64_t delay_of(const struct run *run, size_t i)
+{
+    return run->scenario->answers[i].after;
+}
+
+static bool content_is_right(struct exam *exam, const struct run *run, size_t i)
+{
+    const char *content = out_of(run, i, "content");
+    char wanted[64];
+
+    snprintf(wanted, sizeof wanted, "%s content", name_of(run, i));
+    if (content && strcmp(content, wanted) == 0)
+        return true;
+    saw(exam, "the content of %s is %s", quoted(name_of(run, i)),
+        quoted(content));
+    likely(exam, content ? "another text, or that of another download"
+                         : "never set, or set in another download: did each "
+                           "task get its own job, &downloads[i]?");
+    return false;
+}
+
+/* ---- One download ------------------------------------------------------ */
+
+static bool content(struct exam *exam)
+{
+    asked(exam, "download_file returns 0 and sets content to \"<filename> "
+                "content\"");
+    const struct run *run = play(exam, downloads(exam, 1));
+    return run && succeeded(exam, run) && content_is_right(exam, run, 0);
+}
+
+static bool waits(struct exam *exam)
+{
+    struct scenario *scenario = downloads(exam, 1);
+    int64_t delay = scenario->answers[0].after;
+
+    asked(exam, "a download of %s suspends for exactly that long",
+          in_seconds(delay));
+    const struct run *run = play(exam, scenario);
+    if (!run || !succeeded(exam, run))
+        return false;
+    if (same_time(run->returned_at, delay) && run->blocked == 0)
+        return true;
+    if (run->blocked > 0) {
+        saw(exam, "the whole thread was blocked for %s",
+            in_seconds(run->blocked));
+        likely(exam, "async_block() keeps everybody waiting: async_sleep()");
+    } else {
+        saw(exam, "download_file returned after %s",
+            in_seconds(run->returned_at));
+        likely(exam, run->returned_at == 0
+                         ? "no async_sleep(), or sleep() or nanosleep(), "
+                           "which block the thread"
+                         : "async_sleep() with something else than delay");
+    }
+    return false;
+}
+
+/* Whether the line was printed at that time, and not before. */
+static bool printed(struct exam *exam, const struct run *run, const char *line,
+                    int64_t at)
+{
+    int64_t seen = printed_at(run, line);
+
+    if (seen != NEVER && same_time(seen, at))
+        return true;
+    if (seen == NEVER) {
+        saw(exam, "%s was never printed as a line of its own", quoted(line));
+        likely(exam, "another wording, or no \\n at its end");
+    } else {
+        saw(exam, "%s was printed at %s", quoted(line), in_seconds(seen));
+        likely(exam, seen < at ? "printed before the wait is over"
+                               : "printed after the wait");
+    }
+    return false;
+}
+
+static bool messages(struct exam *exam)
+{
+    struct scenario *scenario = downloads(exam, 1);
+    int64_t delay = scenario->answers[0].after;
+    char started[64], done[64];
+
+    snprintf(started, sizeof started, "Downloading %s...",
+             scenario->answers[0].text);
+    snprintf(done, sizeof done, "Downloaded %s!", scenario->answers[0].text);
+    asked(exam, "\"%s\" at 0.0 s, \"%s\" at %s", started, done,
+          in_seconds(delay));
+    const struct run *run = play(exam, scenario);
+    return run && printed(exam, run, started, 0) &&
+           printed(exam, run, done, delay);
+}
+
+/* ---- Three downloads --------------------------------------------------- */
+
+/* How many of the delays are moments at which the program woke up: those
+   downloads were in progress from the beginning. */
+static size_t in_progress(const struct run *run)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < run->scenario->n; i++)
+        for (size_t t = 0; t < run->instant_count; t++)
+            n += same_time(run->instants[t], delay_of(run, i));
+    return n;
+}
+
+static bool three_at_once(struct exam *exam)
+{
+    struct scenario *scenario = downloads(exam, 3);
+
+    asked(exam, "three downloads, of %s, %s and %s, all from 0.0 s on: %s",
+          in_seconds(scenario->answers[0].after),
+          in_seconds(scenario->answers[1].after),
+          in_seconds(scenario->answers[2].after),
+          in_seconds(slowest(scenario)));
+    const struct run *run = play(exam, scenario);
+    if (!run || !succeeded(exam, run))
+        return false;
+
+    int64_t took = run->returned_at;
+    if (in_progress(run) == 3 && same_time(took, slowest(scenario)))
+        return true;
+    saw(exam, "%zu in progress at first; all done after %s", in_progress(run),
+        in_seconds(took));
+    if (same_time(took, sum_of(scenario)))
+        likely(exam, "one after another: each is awaited before the next is "
+                     "started; spawn all three, then gather");
+    else if (took == 0)
+        likely(exam, "nothing was waited for");
+    else if (in_progress(run) < 3)
+        likely(exam, "not all three were started, or not each with its own "
+                     "job, &downloads[i]");
+    else
+        likely(exam, "not all three were waited for");
+    return false;
+}
+
+static bool in_their_slots(struct exam *exam)
+{
+    asked(exam, "each content stands in the struct that asked for it");
+    const struct run *run = play(exam, downloads(exam, 3));
+    if (!run || !succeeded(exam, run))
+        return false;
+    for (size_t i = 0; i < 3; i++)
+        if (!content_is_right(exam, run, i))
+            return false;
+    return true;
+}
+
+/* ---- Cancelled --------------------------------------------------------- */
+
+/* Downloads that were cancelled look as if they had not begun to end. */
+static bool left_alone(struct exam *exam, const struct run *run)
+{
+    for (size_t i = 0; i < run->scenario->n; i++) {
+        char done[64];
+
+        snprintf(done, sizeof done, "Downloaded %s!", name_of(run, i));
+        if (printed_at(run, done) != NEVER) {
+            saw(exam, "%s was printed, although it was cancelled",
+                quoted(done));
+            likely(exam, "the error of async_sleep() was ignored");
+            return false;
+        }
+        if (out_of(run, i, "content")) {
+            saw(exam, "the cancelled %s has a content",
+                quoted(name_of(run, i)));
+            likely(exam, "content was written before the wait");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* All of n downloads, halfway through the fastest. */
+static bool cancelled(struct exam *exam, size_t n)
+{
+    struct scenario *scenario = downloads(exam, n);
+    int64_t fastest = slowest(scenario);
+
+    for (size_t i = 0; i < n; i++)
+        if (scenario->answers[i].after < fastest)
+            fastest = scenario->answers[i].after;
+    scenario->cancel_at = fastest / 2;
+    scenario->sanitized = true;
+    asked(exam,
+          "%s, cancelled at %s: ASYNC_ECANCELED at that instant, no "
+          "\"Downloaded\", nothing leaked",
+          n == 1 ? "a download" : "three downloads",
+          in_seconds(scenario->cancel_at));
+    const struct run *run = play(exam, scenario);
+    return run && stopped_at_once(exam, run) && left_alone(exam, run);
+}
+
+static bool stops_when_cancelled(struct exam *exam)
+{
+    return cancelled(exam, 1) && cancelled(exam, 3);
+}
+
+static const struct check checks[] = {
+    {'a', 2, "content is \"<filename> content\"", "", content},
+    {'b', 1, "it waits exactly delay", "", waits},
+    {'c', 1, "its two messages, in time", "", messages},
+    {'d', 3, "three in progress at once", "", three_at_once},
+    {'e', 2, "three results in their slots", "", in_their_slots},
+    {'f', 1, "stops when cancelled", "", stops_when_cancelled},
+    {0},
+};
+
+const struct grader grader_01_first_coroutine = {
+    .number = 1,
+    .name = "01_first_coroutine",
+    .title = "your first coroutine",
+    .functions = "int download_file(void *download); "
+                 "int download_files(void *three_downloads);",
+    .first_step = "in download_file(), print the first message and wait with "
+                  "async_sleep(download->delay)",
+    .lesson = 2,
+    .checks = checks,
+};
+
+#endif

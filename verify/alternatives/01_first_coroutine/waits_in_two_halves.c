@@ -1,0 +1,32 @@
+/* two waits of half the time */
+#include "01_first_coroutine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int download_file(void *job)
+{
+    struct download *download = job;
+
+    printf("Downloading %s...\n", download->filename);
+    for (int half = 0; half < 2; half++) {
+        int err = async_sleep(download->delay / 2);
+        if (err)
+            return err;
+    }
+    char *content;
+    if (asprintf(&content, "%s content", download->filename) < 0)
+        return -ENOMEM;
+    download->content = content;
+    printf("Downloaded %s!\n", download->filename);
+    return 0;
+}
+
+int download_files(void *job)
+{
+    struct download *downloads = job;
+
+    return async_gather_each(download_file, downloads, 3);
+}

@@ -1,0 +1,23 @@
+/* all run to their end, then the first error is returned */
+#include "02_gather.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int call_all(void *job)
+{
+    struct fan_out *fan_out = job;
+    struct async_task *tasks = calloc(fan_out->n + 1, sizeof *tasks);
+
+    if (!tasks)
+        return -ENOMEM;
+    for (size_t i = 0; i < fan_out->n; i++)
+        async_spawn(&tasks[i], fan_out->simulated_api_call, &fan_out->calls[i]);
+    int err = async_gather_all(tasks, fan_out->n);
+    for (size_t i = 0; i < fan_out->n && !err; i++)
+        err = tasks[i].err;
+    free(tasks);
+    return err;
+}

@@ -1,0 +1,330 @@
+/*
+ * build.c - compiling a student's file by name, with our flags and headers.
+ *
+ * It happens in a private folder with copies of the file and of what it may
+ * use, so that #include "../solutions/..." finds nothing, and a header beside
+ * the student's file does not count. The runtime is linked whole: a program
+ * that brings its own async_gather() does not link.
+ */
+#include "build.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static const struct limits compile_limits = {
+    .cpu_seconds = 30,
+    .memory = (size_t)2048 * 1024 * 1024,
+    .file = (size_t)64 * 1024 * 1024,
+    .output = (size_t)4 * 1024 * 1024,
+    .wall_seconds = 180,
+};
+
+static const char *kind_of(bool sanitized)
+{
+    return sanitized ? "sanitized" : "plain";
+}
+
+/* ---- The private folder ------------------------------------------------ */
+
+/* What programs of one kind are linked with, into a folder of its own. */
+static void copy_parts(const struct build *build, const char *from,
+                       const char *kind)
+{
+    struct path to = path_in(build->folder.chars, kind);
+    char driver[128];
+
+    folder_make(to);
+    snprintf(driver, sizeof driver, "verify/%s.driver.o", build->grader->name);
+    folder_copy(path_in(from, "flags"), path_in(to.chars, "flags"));
+    folder_copy(path_in(from, "lib/libasync.a"),
+                path_in(to.chars, "libasync.a"));
+    folder_copy(path_in(from, "verify/driver.o"),
+                path_in(to.chars, "driver.o"));
+    folder_copy(path_in(from, driver), path_in(to.chars, "grader.o"));
+    folder_give_away(to.chars);
+}
+
+/* The file of the exercise with this suffix. */
+static struct path own_file(const struct build *build, const char *suffix)
+{
+    char name[128];
+
+    snprintf(name, sizeof name, "%s%s", build->grader->name, suffix);
+    return path_in(build->folder.chars, name);
+}
+
+void build_open(struct build *build, const struct kit *kit,
+                const struct grader *grader, const struct text *source)
+{
+    static const char probe[] = "int main(void)\n{\n    return 0;\n}\n";
+    char header[128];
+
+    *build = (struct build){.kit = kit, .grader = grader};
+    build->folder = folder_open();
+    const char *folder = build->folder.chars;
+
+    snprintf(header, sizeof header, "%s.h", grader->name);
+    folder_write(own_file(build, ".c"), text_chars(source), source->length);
+    folder_write(path_in(folder, "probe.c"), probe, strlen(probe));
+    folder_copy(path_in("exercises", header), own_file(build, ".h"));
+    folder_make(path_in(folder, "async"));
+    folder_copy(path_in("lib", "async/async.h"),
+                path_in(folder, "async/async.h"));
+    copy_parts(build, kit->plain, kind_of(false));
+    if (kit->sanitized)
+        copy_parts(build, kit->sanitized, kind_of(true));
+    /* We write nothing there any more: from now on it is the student's. */
+    folder_give_away(folder);
+}
+
+void build_close(struct build *build)
+{
+    text_free(&build->problem);
+    text_free(&build->messages);
+    text_free(&build->likely);
+    folder_remove();
+}
+
+const char *build_program_path(bool sanitized)
+{
+    return sanitized ? "sanitized/program" : "plain/program";
+}
+
+/* ---- Running the compiler ---------------------------------------------- */
+
+/* A command's words, one after another. */
+struct words {
+    char *list[129];
+    size_t count;
+};
+
+static void add_word(struct words *words, const char *word)
+{
+    if (words->count + 1 == sizeof words->list / sizeof words->list[0])
+        die(EXIT_MACHINE, "the compiler's flags are too many");
+    words->list[words->count++] =
+        strcpy(must_calloc(strlen(word) + 1, 1), word);
+}
+
+/* The compiler and its flags as make used them, but for the include path. */
+static void add_flags(struct words *words, const struct build *build,
+                      bool sanitized)
+{
+    struct path kind = path_in(build->folder.chars, kind_of(sanitized));
+    struct path path = path_in(kind.chars, "flags");
+    struct text flags = {0};
+    int err = text_read_file(&flags, path.chars, 16 * 1024);
+    char *rest;
+
+    if (err || !flags.chars)
+        die(EXIT_MACHINE, "cannot read %s: %s", path.chars, strerror(-err));
+    add_word(words, "/usr/bin/env"); /* it looks the compiler up in PATH */
+    for (char *word = strtok_r(flags.chars, " \n", &rest); word;
+         word = strtok_r(NULL, " \n", &rest))
+        if (strncmp(word, "-I", 2) != 0)
+            add_word(words, word);
+    text_free(&flags);
+}
+
+/* Runs a command in the private folder and keeps what it says, in English. */
+static enum outcome run(struct build *build, char *const *words)
+{
+    char path[4096];
+    char *environment[] = {path, "LC_ALL=C", "TMPDIR=.", NULL};
+    struct process process = {0};
+    struct command command = {words, environment, build->folder.chars, false,
+                              &compile_limits};
+
+    snprintf(path, sizeof path, "PATH=%s",
+             getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
+    text_free(&build->messages);
+    int err = process_start(&process, &command);
+    if (err) {
+        text_add(&build->messages, "cannot run %s: %s\n", words[0],
+                 strerror(-err));
+        return NOT_BUILT;
+    }
+    process_wait(&process);
+    text_add(&build->messages, "%s", text_chars(&process.err.kept));
+    bool exited = process.ending == ENDED && WIFEXITED(process.status);
+    int status = exited ? WEXITSTATUS(process.status) : -1;
+    /* The compiler proper is a child of the one that we see, which sleeps. */
+    bool stalled = process.ending == STALLED || process.ending == BLOCKED;
+    if (process.ending != ENDED && !stalled)
+        text_add(&build->messages, "error: the compiler was stopped: it "
+                                   "reached its limit of time or memory\n");
+    process_free(&process);
+    if (status == 0)
+        return BUILT;
+    /* 126 and 127 are env's: there is no such compiler. */
+    return stalled || status == 126 || status == 127 ? NOT_BUILT : REFUSED;
+}
+
+/* Runs the compiler with these words behind its flags. */
+static enum outcome run_compiler(struct build *build, bool sanitized,
+                                 const char *const *more)
+{
+    struct words words = {0};
+
+    add_flags(&words, build, sanitized);
+    for (; *more; more++)
+        add_word(&words, *more);
+    enum outcome outcome = run(build, words.list);
+    for (size_t i = 0; i < words.count; i++)
+        free(words.list[i]);
+    return outcome;
+}
+
+/* ---- Compiling and linking --------------------------------------------- */
+
+/* Whether the file includes one of the kit's, apart from its own header: the
+   compiler has written down, for make, what it read. */
+static bool includes_forbidden(struct build *build)
+{
+    char *kit = realpath(".", NULL), *rest;
+    struct text list = {0};
+    bool found = false;
+
+    if (!kit || text_read_file(&list, own_file(build, ".d").chars, 1 << 20) ||
+        !list.chars)
+        goto out;
+    for (char *word = strtok_r(list.chars, " \\\n", &rest); word && !found;
+         word = strtok_r(NULL, " \\\n", &rest)) {
+        /* Relative names are those in the private folder. */
+        char *path = *word == '/' ? realpath(word, NULL) : NULL;
+
+        found = path && strncmp(path, kit, strlen(kit)) == 0 &&
+                path[strlen(kit)] == '/';
+        if (found)
+            text_add(&build->likely,
+                     "only its own header and the system's may "
+                     "be included, not %s",
+                     word);
+        free(path);
+    }
+out:
+    text_free(&list);
+    free(kit);
+    return found;
+}
+
+/* Leaves out the warnings before the first error. */
+static void keep_errors(struct text *messages)
+{
+    const char *start = text_chars(messages), *at = strstr(start, "error: ");
+
+    while (at && at > start && at[-1] != '\n')
+        at--;
+    if (at)
+        text_drop(messages, (size_t)(at - start));
+}
+
+static enum outcome compile(struct build *build, bool sanitized)
+{
+    char source[128], object[128], list[128];
+    const char *more[] = {"-I.",
+                          "-DASYNC_VERIFY",
+                          "-fdiagnostics-color=never",
+                          "-MD",
+                          "-MF",
+                          list,
+                          "-c",
+                          "-o",
+                          object,
+                          source,
+                          NULL};
+
+    snprintf(source, sizeof source, "%s.c", build->grader->name);
+    snprintf(list, sizeof list, "%s.d", build->grader->name);
+    snprintf(object, sizeof object, "%s/%s.o", kind_of(sanitized),
+             build->grader->name);
+    enum outcome outcome = run_compiler(build, sanitized, more);
+    if (outcome == REFUSED) {
+        keep_errors(&build->messages);
+        text_add(&build->problem, "it does not compile");
+        text_add(&build->likely,
+                 "the first message is the one to read; make exercise%d shows "
+                 "them all",
+                 build->grader->number);
+    }
+    if (outcome == BUILT && includes_forbidden(build)) {
+        text_add(&build->problem, "it includes a file of the kit");
+        return REFUSED;
+    }
+    return outcome;
+}
+
+static enum outcome link_program(struct build *build, bool sanitized)
+{
+    const char *kind = kind_of(sanitized), *name = build->grader->name;
+    char object[128], grader[128], driver[128], library[128];
+    const char *more[] = {"-o",
+                          build_program_path(sanitized),
+                          driver,
+                          grader,
+                          object,
+                          "-Wl,--wrap=async_yield",
+                          "-Wl,--wrap=async_sleep",
+                          "-Wl,--whole-archive",
+                          library,
+                          "-Wl,--no-whole-archive",
+                          "-lpthread",
+                          "-lm",
+                          NULL};
+
+    snprintf(object, sizeof object, "%s/%s.o", kind, name);
+    snprintf(grader, sizeof grader, "%s/grader.o", kind);
+    snprintf(driver, sizeof driver, "%s/driver.o", kind);
+    snprintf(library, sizeof library, "%s/libasync.a", kind);
+    enum outcome outcome = run_compiler(build, sanitized, more);
+    if (outcome == REFUSED)
+        explain_link_error(build);
+    return outcome;
+}
+
+enum outcome build_program(struct build *build, bool sanitized)
+{
+    struct text warnings;
+
+    if (sanitized && !build->kit->sanitized)
+        return NOT_BUILT;
+    enum outcome outcome = compile(build, sanitized);
+    if (outcome != BUILT)
+        return outcome;
+    /* A linker that succeeds has nothing to add to the compiler's warnings. */
+    warnings = build->messages;
+    build->messages = (struct text){0};
+    outcome = link_program(build, sanitized);
+    if (outcome == BUILT) {
+        text_free(&build->messages);
+        build->messages = warnings;
+    } else {
+        text_free(&warnings);
+    }
+    return outcome;
+}
+
+/* ---- Do sanitizers work? ----------------------------------------------- */
+
+static bool try_sanitizers(struct build *build)
+{
+    static const char *const more[] = {"-o", "sanitized/probe", "probe.c",
+                                       NULL};
+    char *const words[] = {"sanitized/probe", NULL};
+
+    return run_compiler(build, true, more) == BUILT &&
+           run(build, words) == BUILT;
+}
+
+bool build_sanitizers_work(struct build *build)
+{
+    static enum { UNKNOWN, YES, NO } known;
+
+    if (!build->kit->sanitized)
+        return false;
+    if (known == UNKNOWN)
+        known = try_sanitizers(build) ? YES : NO;
+    return known == YES;
+}

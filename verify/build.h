@@ -1,0 +1,50 @@
+/*
+ * build.h - from a student's file to a program that can be judged.
+ */
+#ifndef VERIFY_BUILD_H
+#define VERIFY_BUILD_H
+
+#include "folder.h"
+#include "grader.h"
+
+/* Where make has put the parts that every program needs. */
+struct kit {
+    const char *plain, *sanitized; /* folders; sanitized may be NULL */
+};
+
+enum outcome {
+    BUILT,
+    REFUSED,  /* because of the student's file */
+    NOT_BUILT /* because of the machine */
+};
+
+/* One student's file, in a private folder with nothing else of theirs. */
+struct build {
+    const struct kit *kit;
+    const struct grader *grader;
+    struct path folder;
+    /* Of a refusal: a headline, what the compiler said, and the mistake that
+       it looks like. Of a success, messages holds the warnings. */
+    struct text problem, messages, likely;
+};
+
+/* Makes the folder, with copies of the source and of all that it may include
+   or be linked with. Gives up, EXIT_MACHINE, if that cannot be done. */
+void build_open(struct build *build, const struct kit *kit,
+                const struct grader *grader, const struct text *source);
+
+/* Compiles and links the program, plain or sanitized. */
+enum outcome build_program(struct build *build, bool sanitized);
+
+/* The program that came of it: its path in the private folder. */
+const char *build_program_path(bool sanitized);
+
+/* Whether sanitized programs run here at all: tried once, with one of ours. */
+bool build_sanitizers_work(struct build *build);
+
+void build_close(struct build *build);
+
+/* From linker.c: what a linker's error messages mean, as problem and likely. */
+void explain_link_error(struct build *build);
+
+#endif

@@ -1,0 +1,387 @@
+/*
+ * driver.c - the student's process, as seen from inside.
+ *
+ * It does not know what is right. It passes on what the student's code does, a
+ * line for each event, and asks the judge at the other end of the channel for
+ * everything else: the results of operations, and what time it is.
+ * verify/README.md has the lines.
+ */
+#include "driver.h"
+#include "async/async_loop.h"
+#include "words.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Without the judge there is nothing to be done. */
+enum { NO_JUDGE = 70 };
+
+/* So often may a program yield at one instant of the clock: waiting for
+   something in this way would never end, as time stands still meanwhile. */
+enum { BUSY_YIELDS = 1000000 };
+
+/* What a student can have written into an out field has no bound; this has. */
+enum { TEXT_MAX = 1000 };
+
+/* ---- The channel ------------------------------------------------------- */
+
+static FILE *from_judge;
+
+static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Unbuffered: what was told is told, however the process ends. */
+static void tell(const char *format, ...)
+{
+    char line[4 * TEXT_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    int length = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    for (int sent = 0; sent < length;) {
+        ssize_t n = write(CHANNEL, line + sent, (size_t)(length - sent));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            _exit(NO_JUDGE);
+        sent += (int)n;
+    }
+}
+
+/* The text's word, cut to what fits into a line; never freed by the caller. */
+static const char *as_word(const char *text)
+{
+    static char *latest;
+    char cut[TEXT_MAX + 1];
+
+    free(latest);
+    if (text)
+        snprintf(cut, sizeof cut, "%.*s", TEXT_MAX, text);
+    latest = word_of(text ? cut : NULL);
+    return latest ? latest : "-";
+}
+
+/* The judge's next line, without its end; valid until the next one. */
+static char *hear(void)
+{
+    static char *line;
+    static size_t room;
+    ssize_t length = getline(&line, &room, from_judge);
+
+    if (length <= 0)
+        _exit(NO_JUDGE);
+    line[length - 1] = '\0';
+    return line;
+}
+
+/* Room for one element more; the array doubles at each power of two. */
+static void *grow(void *array, size_t count, size_t size)
+{
+    if ((count & (count - 1)) != 0)
+        return array;
+    void *larger = realloc(array, (2 * count + 2) * size);
+    if (!larger)
+        _exit(NO_JUDGE);
+    return larger;
+}
+
+/* ---- The scenario ------------------------------------------------------ */
+
+struct parameter {
+    char name[32], *value;
+};
+
+static struct parameter *parameters;
+static size_t parameter_count;
+
+static void add_parameter(const char *line)
+{
+    struct parameter parameter;
+    char value[TEXT_MAX], *text;
+
+    if (sscanf(line, "param %31s %999s", parameter.name, value) != 2 ||
+        !text_of(value, &text) || !text)
+        _exit(NO_JUDGE);
+    parameters = grow(parameters, parameter_count, sizeof parameter);
+    parameter.value = strdup(text);
+    if (!parameter.value)
+        _exit(NO_JUDGE);
+    parameters[parameter_count++] = parameter;
+}
+
+static void hear_scenario(void)
+{
+    char *line;
+
+    while (strcmp(line = hear(), "go") != 0)
+        add_parameter(line);
+}
+
+/* The parameters of one name stand in the order of their items. */
+const char *driver_text(const char *name, size_t i)
+{
+    for (size_t p = 0; p < parameter_count; p++)
+        if (strcmp(parameters[p].name, name) == 0 && i-- == 0)
+            return parameters[p].value;
+    return "";
+}
+
+double driver_seconds(const char *name, size_t i)
+{
+    return (double)atoll(driver_text(name, i)) / 1e9;
+}
+
+size_t driver_n(void)
+{
+    return (size_t)atoll(driver_text("n", 0));
+}
+
+/* ---- Operations -------------------------------------------------------- */
+
+/* One call of an operation, from its begin line to its end line. */
+struct operation {
+    struct async_wait wait;
+    bool suspended, answered;
+    int err;
+    char *text;
+};
+
+/* By number, counted from 1. An operation's entry is NULL once it is over. */
+static struct operation **operations;
+static size_t operation_count;
+
+/* The operation that the thread is blocked by, 0 if there is none. */
+static size_t blocking;
+
+static size_t begin_operation(struct operation *operation, const char *op,
+                              size_t i)
+{
+    operations = grow(operations, operation_count, sizeof operation);
+    operations[++operation_count] = operation;
+    tell("begin %zu %s %zu\n", operation_count, op, i);
+    return operation_count;
+}
+
+static int end_operation(struct operation *operation, size_t number,
+                         char **answer)
+{
+    operations[number] = NULL;
+    if (operation->err == 0) {
+        *answer = operation->text;
+        return 0;
+    }
+    int err = operation->text
+                  ? async_raise(operation->err, "%s", operation->text)
+                  : operation->err;
+    free(operation->text);
+    return err;
+}
+
+int driver_call(const char *op, size_t i, char **answer)
+{
+    struct operation operation = {
+        .wait = {.what = op, .reason = ASYNC_FOR_NETWORK}, .suspended = true};
+    size_t number = begin_operation(&operation, op, i);
+
+    int err = async_suspend(&operation.wait, op);
+    if (err) {
+        /* Cancelled; the answer may have come in the same turn. */
+        operations[number] = NULL;
+        free(operation.text);
+        tell("gone %zu\n", number);
+        return err;
+    }
+    return end_operation(&operation, number, answer);
+}
+
+int driver_call_blocking(const char *op, size_t i, char **answer)
+{
+    struct operation operation = {0};
+
+    blocking = begin_operation(&operation, op, i);
+    async_block(1); /* keeper_hold() asks for the operation's end instead */
+    size_t number = blocking;
+    blocking = 0;
+    return end_operation(&operation, number, answer);
+}
+
+static void answer_operation(char *line)
+{
+    char word[TEXT_MAX], *text;
+    size_t number;
+    int err;
+
+    if (sscanf(line, "end %zu %d %999s", &number, &err, word) != 3 ||
+        !text_of(word, &text) || number > operation_count)
+        _exit(NO_JUDGE);
+    struct operation *operation = operations[number];
+    if (!operation || operation->answered)
+        return;
+    operation->answered = true;
+    operation->err = err;
+    operation->text = text ? strdup(text) : NULL;
+    if (operation->suspended)
+        async_resume(&operation->wait);
+}
+
+/* ---- The clock --------------------------------------------------------- */
+
+static struct async_task *student; /* NULL while it does not run */
+static long yields;                /* since the clock last moved */
+
+/* What happens, until the judge says what time it is; -1: nothing, ever. */
+static int64_t hear_time(void)
+{
+    yields = 0;
+    for (;;) {
+        char *line = hear();
+        long long now;
+
+        if (sscanf(line, "time %lld", &now) == 1)
+            return now;
+        if (strcmp(line, "never") == 0)
+            return -1;
+        if (strcmp(line, "cancel") == 0 && student)
+            async_cancel(student);
+        else
+            answer_operation(line);
+    }
+}
+
+static int64_t keeper_idle(struct async_time_keeper *self, int64_t next)
+{
+    (void)self;
+    fflush(stdout);
+    if (next == INT64_MAX)
+        tell("idle none\n");
+    else
+        tell("idle %lld\n", (long long)next);
+    return hear_time();
+}
+
+static int64_t keeper_hold(struct async_time_keeper *self, int64_t until)
+{
+    (void)self;
+    fflush(stdout);
+    if (blocking)
+        tell("block %zu\n", blocking);
+    else
+        tell("hold %lld\n", (long long)until);
+    return hear_time();
+}
+
+static struct async_time_keeper keeper = {.idle = keeper_idle,
+                                          .hold = keeper_hold};
+
+/*
+ * The student's calls of these two come here first (the linker's --wrap), to be
+ * counted: yielding in a loop keeps the program from ever being idle, and so
+ * the judge would not see it.
+ */
+int __real_async_yield(void);
+int __real_async_sleep(double seconds);
+int __wrap_async_yield(void);
+int __wrap_async_sleep(double seconds);
+
+int __wrap_async_yield(void)
+{
+    if (++yields == BUSY_YIELDS)
+        tell("busy\n");
+    return __real_async_yield();
+}
+
+int __wrap_async_sleep(double seconds)
+{
+    return seconds > 0 ? __real_async_sleep(seconds) : __wrap_async_yield();
+}
+
+/* ---- The student's function -------------------------------------------- */
+
+struct student_run {
+    async_fn *fn;
+    void *job;
+    const char *name;
+};
+
+static int run_student(void *job)
+{
+    const struct student_run *run = job;
+    int err = run->fn(run->job);
+
+    fflush(stdout);
+    tell("returned %d %s\n", err, as_word(err ? async_errmsg(err) : ""));
+    return err;
+}
+
+/* A task of its own, so that it can be cancelled. */
+static int run_as_task(void *job)
+{
+    const struct student_run *run = job;
+    struct async_task task;
+
+    async_spawn_at(&task, run_student, job, run->name, "the judge", 0);
+    student = &task;
+    int err = async_await(&task);
+    student = NULL;
+    return err;
+}
+
+void driver_run(async_fn *fn, void *job, const char *name)
+{
+    struct student_run run = {fn, job, name};
+
+    async_keep_time(&keeper);
+    int err = async_run(run_as_task, &run);
+    /* Whether the student's function succeeded was told when it returned. */
+    (void)err;
+    fflush(stdout);
+    tell("closed\n");
+}
+
+void driver_out_text(size_t i, const char *field, const char *value)
+{
+    tell("out %zu %s %s\n", i, field, as_word(value));
+}
+
+void driver_out_number(size_t i, const char *field, long value)
+{
+    tell("out %zu %s =%ld\n", i, field, value);
+}
+
+/* ---- main -------------------------------------------------------------- */
+
+/* The CPU limit: says what everybody was doing. The process is lost anyway, so
+   that async_dump() may print from a handler. */
+static void on_cpu_limit(int number)
+{
+    async_dump();
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* There in a sanitized build only. */
+int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+
+int main(void)
+{
+    from_judge = fdopen(CHANNEL, "r");
+    if (!from_judge)
+        return NO_JUDGE;
+    signal(SIGXCPU, on_cpu_limit);
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a crash loses no line */
+    hear_scenario();
+    driver_main();
+    fflush(stdout);
+
+    bool leaks =
+        __lsan_do_recoverable_leak_check && __lsan_do_recoverable_leak_check();
+    tell("leaks %d\n", leaks);
+    return 0;
+}

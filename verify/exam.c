@@ -1,0 +1,465 @@
+/*
+ * exam.c - holding an exam: the file, the program, one check after another.
+ */
+#include "exam.h"
+#include "skeleton.h"
+#include "words.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A student's file is no longer than this. */
+enum { SOURCE_MAX_BYTES = 256 * 1024 };
+
+/* The machine gets so many tries, a program that hangs so many checks. */
+enum { TRIES = 3, HANGS_MAX = 2 };
+
+static const struct limits plain_limits = {
+    .cpu_seconds = 2,
+    .memory = (size_t)512 * 1024 * 1024,
+    .file = (size_t)1024 * 1024,
+    .output = (size_t)16 * 1024 * 1024,
+    .blocked_seconds = 3,
+    .wall_seconds = 60,
+};
+
+/* A sanitizer makes a program slower, and larger. */
+static const struct limits sanitized_limits = {
+    .cpu_seconds = 20,
+    .memory = (size_t)2048 * 1024 * 1024,
+    .file = (size_t)1024 * 1024,
+    .output = (size_t)16 * 1024 * 1024,
+    .blocked_seconds = 8,
+    .wall_seconds = 180,
+};
+
+/* ---- Scenarios --------------------------------------------------------- */
+
+struct played {
+    struct scenario scenario;
+    struct run run;
+    struct played *next;
+};
+
+size_t draw(struct exam *exam, size_t n)
+{
+    return random_below(&exam->random, n);
+}
+
+/* Whether it would not show if somebody ignored the order. */
+static bool ordered(const size_t *order, size_t n)
+{
+    size_t up = 0, down = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        up += order[i] == i;
+        down += order[i] == n - 1 - i;
+    }
+    return n > 1 && (up == n || (down == n && n > 2));
+}
+
+static void shuffle(struct exam *exam, size_t *order, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        order[i] = i;
+    do {
+        for (size_t i = n; i > 1; i--) {
+            size_t other = draw(exam, i), old = order[i - 1];
+            order[i - 1] = order[other];
+            order[other] = old;
+        }
+    } while (ordered(order, n));
+}
+
+/* Durations of some tenths of a second, in whole hundredths if n allows it. */
+static void draw_answers(struct exam *exam, struct scenario *scenario)
+{
+    size_t n = scenario->n, *order = must_calloc(n, sizeof *order);
+    int64_t step = n > 100 ? MILLISECOND : 10 * MILLISECOND;
+    int64_t first = (int64_t)(10 + draw(exam, 30)) * 10 * MILLISECOND;
+
+    if (n <= 100)
+        step *= (int64_t)(3 + draw(exam, 8));
+    shuffle(exam, order, n);
+    for (size_t i = 0; i < n; i++) {
+        struct answer *answer = &scenario->answers[i];
+
+        answer->after = first + step * (int64_t)order[i];
+        for (int c = 0; c < 10; c++)
+            answer->text[c] = (char)('a' + draw(exam, 26));
+    }
+    free(order);
+}
+
+struct scenario *scenario_new(struct exam *exam, size_t n)
+{
+    struct played *played = must_calloc(1, sizeof *played);
+    struct scenario *scenario = &played->scenario;
+
+    played->next = exam->played;
+    exam->played = played;
+    scenario->n = n;
+    scenario->answers = must_calloc(n, sizeof scenario->answers[0]);
+    draw_answers(exam, scenario);
+    text_add(&scenario->parameters, "param n =%zu\n", n);
+    return scenario;
+}
+
+void scenario_text(struct scenario *scenario, const char *name,
+                   const char *text)
+{
+    char *word = word_of(text);
+
+    text_add(&scenario->parameters, "param %s %s\n", name, word ? word : "=");
+    free(word);
+}
+
+void scenario_seconds(struct scenario *scenario, const char *name, int64_t ns)
+{
+    text_add(&scenario->parameters, "param %s =%lld\n", name, (long long)ns);
+}
+
+int64_t slowest(const struct scenario *scenario)
+{
+    int64_t result = 0;
+
+    for (size_t i = 0; i < scenario->n; i++)
+        if (scenario->answers[i].after > result)
+            result = scenario->answers[i].after;
+    return result;
+}
+
+int64_t sum_of(const struct scenario *scenario)
+{
+    int64_t result = 0;
+
+    for (size_t i = 0; i < scenario->n; i++)
+        result += scenario->answers[i].after;
+    return result;
+}
+
+bool same_time(int64_t a, int64_t b)
+{
+    return llabs(a - b) <= 1000;
+}
+
+/* ---- Playing ----------------------------------------------------------- */
+
+static void set(struct text *text, const char *format, va_list arguments)
+{
+    char sentence[1024];
+
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    text_free(text);
+    text_add(text, "%s", sentence);
+}
+
+static void give_up(struct exam *exam, enum verdict verdict, const char *format,
+                    ...) __attribute__((format(printf, 3, 4)));
+
+static void give_up(struct exam *exam, enum verdict verdict, const char *format,
+                    ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    set(&exam->current->why, format, arguments);
+    va_end(arguments);
+    exam->current->verdict = verdict;
+}
+
+/* The sanitized program is made when the first check asks for it. */
+static bool have_sanitized(struct exam *exam)
+{
+    struct build *build = &exam->build;
+
+    if (exam->sanitized == NOT_TRIED) {
+        exam->sanitized =
+            build_program(build, true) == BUILT ? WORKS : WORKS_NOT;
+        if (exam->sanitized == WORKS_NOT)
+            text_free(&build->messages); /* no warnings of the program's */
+    }
+    if (exam->sanitized == WORKS)
+        return true;
+    if (build_sanitizers_work(build)) {
+        saw(exam, "it does not compile with -fsanitize=address");
+        likely(exam, "it does on purpose something else there");
+    } else {
+        give_up(exam, INCONCLUSIVE,
+                "there is no AddressSanitizer on this machine");
+    }
+    return false;
+}
+
+/* One try. All runs share the private folder: what a program leaves there is
+   its own affair, since no check looks at it. */
+static bool try_once(struct exam *exam, struct played *played)
+{
+    bool sanitized = played->scenario.sanitized;
+    char program[64];
+    char *arguments[] = {program, NULL};
+    /* Whatever it is built with: leaks count only where a check says so. */
+    char *environment[] = {sanitized ? "ASAN_OPTIONS=leak_check_at_exit=0"
+                                     : "ASAN_OPTIONS=detect_leaks=0",
+                           "UBSAN_OPTIONS=print_stacktrace=1", NULL};
+    struct command command = {arguments, environment, exam->build.folder.chars,
+                              true,
+                              sanitized ? &sanitized_limits : &plain_limits};
+    snprintf(program, sizeof program, "%s", build_program_path(sanitized));
+    int err = ledger_run(&played->run, &played->scenario, &command);
+
+    if (err)
+        give_up(exam, INCONCLUSIVE,
+                "no program can be started in %s: %s; set TMPDIR",
+                exam->build.folder.chars, strerror(-err));
+    else if (played->run.process.ending == STALLED)
+        give_up(exam, INCONCLUSIVE, "the machine stood still");
+    else
+        return true;
+    return false;
+}
+
+static struct played *played_of(struct exam *exam, struct scenario *scenario)
+{
+    struct played *played = exam->played;
+
+    while (&played->scenario != scenario)
+        played = played->next;
+    return played;
+}
+
+/* Whether it went on until a limit: that costs seconds each time. */
+static bool had_to_be_stopped(const struct run *run)
+{
+    return run->process.ending > STOPPED || run->trouble == POLLING ||
+           run->trouble == DEAF;
+}
+
+const struct run *play(struct exam *exam, struct scenario *scenario)
+{
+    struct played *played = played_of(exam, scenario);
+    struct run *run = &played->run;
+
+    if (exam->hangs >= HANGS_MAX) {
+        give_up(exam, NOT_REACHED, "%d runs before it had to be stopped",
+                exam->hangs);
+        return NULL;
+    }
+    if (scenario->sanitized && !have_sanitized(exam))
+        return NULL;
+    for (int i = 0; !try_once(exam, played); i++) {
+        if (i + 1 == TRIES)
+            return NULL;
+        ledger_free(run);
+        *run = (struct run){0};
+    }
+    exam->current->verdict = FAIL; /* until its check says otherwise */
+    exam->current->run = run;
+    exam->hangs += had_to_be_stopped(run);
+    if (explain_end(exam, run))
+        return run;
+    if (scenario->sanitized && !build_sanitizers_work(&exam->build))
+        give_up(exam, INCONCLUSIVE,
+                "AddressSanitizer does not work on this machine");
+    return NULL;
+}
+
+/* ---- Why a check fails ------------------------------------------------- */
+
+void asked(struct exam *exam, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    set(&exam->current->asked, format, arguments);
+    va_end(arguments);
+}
+
+void saw(struct exam *exam, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    set(&exam->current->seen, format, arguments);
+    va_end(arguments);
+}
+
+void likely(struct exam *exam, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    set(&exam->current->likely, format, arguments);
+    va_end(arguments);
+}
+
+/* ---- The checks -------------------------------------------------------- */
+
+static const struct result *result_of(const struct exam *exam, char letter)
+{
+    for (size_t i = 0; i < exam->result_count; i++)
+        if (exam->results[i].check->letter == letter)
+            return &exam->results[i];
+    return NULL;
+}
+
+/* The first check that this one needs and that did not pass, or NULL. */
+static const struct result *missing_for(const struct exam *exam,
+                                        const struct check *check)
+{
+    for (const char *letter = check->needs; *letter; letter++) {
+        const struct result *result = result_of(exam, *letter);
+
+        if (!result || result->verdict != PASS)
+            return result;
+    }
+    return NULL;
+}
+
+static void run_check(struct exam *exam, const struct check *check)
+{
+    const struct result *missing = missing_for(exam, check);
+    struct result *result = &exam->results[exam->result_count++];
+
+    *result = (struct result){.check = check, .verdict = FAIL};
+    exam->current = result;
+    /* Its own numbers, whatever the checks before it have drawn. */
+    exam->random.state = exam->seed * 1000003 +
+                         (uint64_t)exam->grader->number * 256 +
+                         (unsigned char)check->letter;
+    if (missing)
+        give_up(exam,
+                missing->verdict == INCONCLUSIVE ? INCONCLUSIVE : NOT_REACHED,
+                "needs %c", missing->check->letter);
+    else if (check->passes(exam))
+        result->verdict = PASS;
+}
+
+static void judge(struct exam *exam)
+{
+    enum outcome outcome = build_program(&exam->build, false);
+
+    if (outcome != BUILT) {
+        exam->state = outcome == REFUSED ? UNGRADABLE : MACHINE_FAULT;
+        return;
+    }
+    exam->state = JUDGED;
+    for (const struct check *check = exam->grader->checks; check->passes;
+         check++)
+        run_check(exam, check);
+}
+
+/* ---- The file ---------------------------------------------------------- */
+
+/* DIR/NAME.c or DIR/exercises/NAME.c: 0, or a negative errno value. */
+static int read_source(struct exam *exam, struct text *source)
+{
+    static const char *const places[] = {"%s.c", "exercises/%s.c"};
+    int err = -ENOENT;
+
+    for (size_t i = 0; err == -ENOENT && i < 2; i++) {
+        char name[128];
+
+        snprintf(name, sizeof name, places[i], exam->grader->name);
+        err = text_read_file(source, path_in(exam->submission, name).chars,
+                             SOURCE_MAX_BYTES);
+    }
+    return err;
+}
+
+static void refuse_file(struct exam *exam, int err)
+{
+    exam->state = UNGRADABLE;
+    if (err == -EFBIG)
+        text_add(&exam->build.problem, "the file is longer than %d KiB",
+                 SOURCE_MAX_BYTES / 1024);
+    else if (err == -EINVAL)
+        text_add(&exam->build.problem, "it is no regular file");
+    else
+        text_add(&exam->build.problem, "it cannot be read: %s", strerror(-err));
+}
+
+void exam_hold(struct exam *exam, const struct grader *grader,
+               const struct kit *kit, const char *submission, uint64_t seed,
+               bool grade_unstarted)
+{
+    struct text source = {0};
+
+    *exam =
+        (struct exam){.grader = grader, .submission = submission, .seed = seed};
+    int err = read_source(exam, &source);
+    if (err == -ENOENT) {
+        exam->state = NOT_HANDED_IN;
+    } else if (err) {
+        refuse_file(exam, err);
+    } else if (!grade_unstarted && skeleton_is(grader->name, &source)) {
+        exam->state = NOT_STARTED;
+    } else {
+        build_open(&exam->build, kit, grader, &source);
+        judge(exam);
+        folder_remove();
+    }
+    text_free(&source);
+}
+
+void exam_free(struct exam *exam)
+{
+    for (size_t i = 0; i < exam->result_count; i++) {
+        text_free(&exam->results[i].asked);
+        text_free(&exam->results[i].seen);
+        text_free(&exam->results[i].likely);
+        text_free(&exam->results[i].why);
+    }
+    while (exam->played) {
+        struct played *played = exam->played;
+
+        exam->played = played->next;
+        ledger_free(&played->run);
+        text_free(&played->scenario.parameters);
+        free(played->scenario.answers);
+        free(played);
+    }
+    build_close(&exam->build);
+}
+
+/* ---- Points ------------------------------------------------------------ */
+
+int exam_earned(const struct exam *exam)
+{
+    int points = 0;
+
+    for (size_t i = 0; i < exam->result_count; i++)
+        if (exam->results[i].verdict == PASS)
+            points += exam->results[i].check->points;
+    return points;
+}
+
+int exam_possible(const struct exam *exam)
+{
+    int points = 0;
+
+    for (const struct check *check = exam->grader->checks; check->passes;
+         check++)
+        points += check->points;
+    for (size_t i = 0; i < exam->result_count; i++)
+        if (exam->results[i].verdict == INCONCLUSIVE)
+            points -= exam->results[i].check->points;
+    return exam->state == MACHINE_FAULT ? 0 : points;
+}
+
+bool exam_passed(const struct exam *exam)
+{
+    return exam->state == JUDGED && exam_earned(exam) > 0 &&
+           exam_earned(exam) == exam_possible(exam);
+}
+
+bool exam_inconclusive(const struct exam *exam)
+{
+    for (size_t i = 0; i < exam->result_count; i++)
+        if (exam->results[i].verdict == INCONCLUSIVE)
+            return true;
+    return exam->state == MACHINE_FAULT;
+}

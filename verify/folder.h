@@ -1,0 +1,30 @@
+/*
+ * folder.h - a private folder, removed whatever happens.
+ */
+#ifndef VERIFY_FOLDER_H
+#define VERIFY_FOLDER_H
+
+#include "text.h"
+
+/* A path as a value: path_in(a, b).chars lives as long as the expression. */
+struct path {
+    char chars[1024];
+};
+
+/* "FOLDER/NAME". */
+struct path path_in(const char *folder, const char *name);
+
+/*
+ * All of these give up, EXIT_MACHINE, if they cannot be done. There is one
+ * private folder at a time.
+ */
+struct path folder_open(void);
+void folder_remove(void); /* also done at exit */
+void folder_make(struct path path);
+void folder_write(struct path path, const char *bytes, size_t n);
+void folder_copy(struct path from, struct path to);
+
+/* Hands it over to the user that submissions run as. */
+void folder_give_away(const char *path);
+
+#endif

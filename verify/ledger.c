@@ -1,0 +1,468 @@
+/*
+ * ledger.c - the judge's end of the channel: the clock, and the record.
+ *
+ * A program tells what it begins, and when it can do no more it asks what time
+ * it is. The judge then picks the earliest thing that is to happen, an answer,
+ * a cancellation or the program's own next deadline, and moves the clock there.
+ * So what the record holds is what the judge did itself: a program cannot make
+ * up a duration, an order, or how many calls were in flight.
+ */
+#include "ledger.h"
+#include "words.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* More than any scenario needs; what a runaway program may cost us. */
+enum {
+    LINE_MAX_BYTES = 16 * 1024,
+    CALLS_MAX = 100000,
+    OUTS_MAX = 100000,
+    INSTANTS_MAX = 50000,
+    PRINTS_MAX = 10000
+};
+
+/* Nobody waits until then: a year. It also keeps sums from overflowing. */
+#define CLOCK_END (INT64_C(31536000) * SECOND)
+
+/* ---- The record -------------------------------------------------------- */
+
+/* Takes over what was printed since the last time: it was printed now. */
+static void take_prints(struct run *run)
+{
+    process_drain(&run->process);
+
+    const char *all = text_chars(&run->process.out.kept);
+    const char *end;
+    while (run->print_count < PRINTS_MAX &&
+           (end = strchr(all + run->printed, '\n'))) {
+        const char *line = all + run->printed;
+        size_t length = (size_t)(end - line);
+        char *copy = must_calloc(length + 1, 1);
+
+        memcpy(copy, line, length);
+        run->prints =
+            must_grow(run->prints, run->print_count, sizeof run->prints[0]);
+        run->prints[run->print_count++] = (struct print){run->now, copy};
+        run->printed += length + 1;
+    }
+}
+
+static void set_clock(struct run *run, int64_t now)
+{
+    if (run->instant_count && now <= run->now)
+        return;
+    run->now = now;
+    run->instants =
+        must_grow(run->instants, run->instant_count, sizeof run->instants[0]);
+    run->instants[run->instant_count++] = now;
+    if (run->instant_count == INSTANTS_MAX)
+        run->trouble = POLLING;
+}
+
+static void tell(struct run *run, const char *line)
+{
+    process_tell(&run->process, line, strlen(line));
+}
+
+/* ---- What happens next ------------------------------------------------- */
+
+static bool open_call(const struct call *call)
+{
+    return call->ended == NEVER && call->gone == NEVER;
+}
+
+static const struct answer *answer_to(const struct run *run,
+                                      const struct call *call)
+{
+    return &run->scenario->answers[call->item];
+}
+
+static void open_gate(struct run *run)
+{
+    run->gate_open = true;
+    for (size_t i = 0; i < run->call_count; i++)
+        if (open_call(&run->calls[i]))
+            run->calls[i].due =
+                run->now + answer_to(run, &run->calls[i])->after;
+}
+
+static void fail_gate(struct run *run)
+{
+    size_t found = run->in_flight;
+
+    open_gate(run);
+    run->gate_open = false;
+    run->gate_found = found;
+    run->gate_found_at = run->now;
+}
+
+static bool gate_holds(const struct run *run)
+{
+    return !run->gate_open && run->gate_found_at == NEVER;
+}
+
+/* The open call that is answered next, or NULL. Linear, and so a scenario of n
+   calls costs n^2: a thousand take a millisecond. */
+static struct call *next_due(struct run *run)
+{
+    struct call *next = NULL;
+
+    for (size_t i = 0; i < run->call_count; i++) {
+        struct call *call = &run->calls[i];
+
+        if (open_call(call) && call->due != INT64_MAX &&
+            (!next || call->due < next->due))
+            next = call;
+    }
+    return next;
+}
+
+static bool cancel_is_due(const struct run *run, int64_t by)
+{
+    int64_t at = run->scenario->cancel_at;
+
+    return at > 0 && at <= by && run->cancelled_at == NEVER &&
+           run->returned_at == NEVER;
+}
+
+static void answer_call(struct run *run, struct call *call)
+{
+    const struct answer *answer = answer_to(run, call);
+    char *word = word_of(answer->text);
+    struct text line = {0};
+
+    call->ended = call->due > run->now ? call->due : run->now;
+    run->in_flight--;
+    text_add(&line, "end %zu %d %s\n", (size_t)(call - run->calls) + 1,
+             answer->err, word ? word : "-");
+    tell(run, text_chars(&line));
+    text_free(&line);
+    free(word);
+}
+
+/* Everything that happens up to a moment, in its order; then it is then. */
+static void advance(struct run *run, int64_t to)
+{
+    char line[64];
+
+    for (;;) {
+        struct call *call = next_due(run);
+        bool answers = call && call->due <= to;
+
+        if (cancel_is_due(run, answers ? call->due : to)) {
+            int64_t at = run->scenario->cancel_at;
+            run->cancelled_at = at > run->now ? at : run->now;
+            tell(run, "cancel\n");
+        } else if (answers) {
+            answer_call(run, call);
+        } else {
+            break;
+        }
+    }
+    set_clock(run, to);
+    snprintf(line, sizeof line, "time %" PRId64 "\n", run->now);
+    tell(run, line);
+}
+
+/* The earliest moment at which anything happens by our doing. */
+static int64_t next_event(struct run *run)
+{
+    struct call *call = next_due(run);
+    int64_t next = call ? call->due : INT64_MAX;
+
+    if (cancel_is_due(run, INT64_MAX) && run->scenario->cancel_at < next)
+        next = run->scenario->cancel_at;
+    return next > run->now ? next : run->now;
+}
+
+/* Nothing can run, and the program itself waits for the moment deadline. */
+static void heard_idle(struct run *run, int64_t deadline)
+{
+    take_prints(run);
+    if (gate_holds(run) && run->in_flight >= run->scenario->gate)
+        open_gate(run);
+
+    int64_t next = next_event(run);
+    if (next == INT64_MAX && deadline == INT64_MAX && gate_holds(run) &&
+        run->in_flight > 0) {
+        fail_gate(run);
+        next = next_event(run);
+    }
+    if (deadline < next)
+        next = deadline;
+    if (next < INT64_MAX) {
+        advance(run, next);
+    } else {
+        if (run->trouble != DEADLOCK)
+            run->stuck_at = run->now;
+        run->trouble = DEADLOCK;
+        tell(run, "never\n");
+    }
+}
+
+/* The thread is blocked until then, whatever happens meanwhile. */
+static void heard_hold(struct run *run, int64_t until)
+{
+    take_prints(run);
+    if (until < run->now)
+        until = run->now;
+    run->blocked += until - run->now;
+    advance(run, until);
+}
+
+/* The same, until the call has been answered. */
+static void heard_block(struct run *run, size_t number)
+{
+    if (gate_holds(run) && run->in_flight >= run->scenario->gate)
+        open_gate(run);
+    if (gate_holds(run))
+        fail_gate(run);
+    heard_hold(run, run->calls[number - 1].due);
+}
+
+/* ---- Lines from the program -------------------------------------------- */
+
+static bool heard_begin(struct run *run, size_t number, const char *op,
+                        size_t item)
+{
+    if (number != run->call_count + 1 || number > CALLS_MAX ||
+        item >= run->scenario->n)
+        return false;
+    struct call call = {.item = item,
+                        .begun = run->now,
+                        .ended = NEVER,
+                        .gone = NEVER,
+                        .due = INT64_MAX};
+    snprintf(call.op, sizeof call.op, "%s", op);
+    if (!gate_holds(run))
+        call.due = run->now + answer_to(run, &call)->after;
+    run->calls = must_grow(run->calls, run->call_count, sizeof run->calls[0]);
+    run->calls[run->call_count++] = call;
+    if (++run->in_flight > run->most_in_flight)
+        run->most_in_flight = run->in_flight;
+    return true;
+}
+
+static bool heard_gone(struct run *run, size_t number)
+{
+    if (number < 1 || number > run->call_count)
+        return false;
+    struct call *call = &run->calls[number - 1];
+    if (open_call(call))
+        run->in_flight--;
+    call->gone = run->now;
+    return true;
+}
+
+static char *copy_of(const char *text)
+{
+    return text ? strcpy(must_calloc(strlen(text) + 1, 1), text) : NULL;
+}
+
+static bool heard_returned(struct run *run, int err, char *word)
+{
+    char *text;
+
+    if (run->returned_at != NEVER || !text_of(word, &text))
+        return false;
+    take_prints(run);
+    run->returned_at = run->now;
+    run->returned = err;
+    run->errmsg = copy_of(text ? text : "");
+    run->open_at_return = run->in_flight;
+    return true;
+}
+
+static bool heard_out(struct run *run, size_t item, const char *field,
+                      char *word)
+{
+    char *text;
+
+    if (!text_of(word, &text) || run->out_count >= OUTS_MAX)
+        return false;
+    struct out out = {.item = item, .value = copy_of(text)};
+    snprintf(out.field, sizeof out.field, "%s", field);
+    run->outs = must_grow(run->outs, run->out_count, sizeof run->outs[0]);
+    run->outs[run->out_count++] = out;
+    return true;
+}
+
+/* Lines that ask for the time. Returns whether it was one. */
+static bool heard_clock_line(struct run *run, const char *line)
+{
+    int64_t when;
+    size_t number;
+
+    if (strcmp(line, "idle none") == 0)
+        heard_idle(run, INT64_MAX);
+    else if (sscanf(line, "idle %" SCNd64, &when) == 1 && when >= 0)
+        heard_idle(run, when < CLOCK_END ? when : INT64_MAX);
+    else if (sscanf(line, "hold %" SCNd64, &when) == 1 && when >= 0)
+        heard_hold(run, when < CLOCK_END ? when : CLOCK_END);
+    else if (sscanf(line, "block %zu", &number) == 1 && number >= 1 &&
+             number <= run->call_count && open_call(&run->calls[number - 1]))
+        heard_block(run, number);
+    else
+        return false;
+    return true;
+}
+
+/* Returns whether it was a line that the driver writes. */
+static bool heard(struct run *run, const char *line)
+{
+    char name[32], word[LINE_MAX_BYTES];
+    size_t number, item;
+    int err, flag;
+
+    if (heard_clock_line(run, line))
+        return true;
+    if (sscanf(line, "begin %zu %31s %zu", &number, name, &item) == 3)
+        return heard_begin(run, number, name, item);
+    if (sscanf(line, "gone %zu", &number) == 1)
+        return heard_gone(run, number);
+    if (sscanf(line, "returned %d %16383s", &err, word) == 2)
+        return heard_returned(run, err, word);
+    if (sscanf(line, "out %zu %31s %16383s", &item, name, word) == 3)
+        return heard_out(run, item, name, word);
+    if (sscanf(line, "leaks %d", &flag) == 1) {
+        run->leaks = flag != 0;
+        run->complete = run->returned_at != NEVER;
+        return run->complete;
+    }
+    if (strcmp(line, "busy") == 0) {
+        run->trouble = BUSY;
+        return true;
+    }
+    return strcmp(line, "closed") == 0;
+}
+
+/* ---- The run ----------------------------------------------------------- */
+
+/* Handles the whole lines in what was read, and drops them from it. */
+static void hear_lines(struct run *run, struct text *unread)
+{
+    char *line = unread->chars, *end;
+
+    while (!run->complete && run->trouble != GARBAGE && line &&
+           (end = strchr(line, '\n'))) {
+        *end = '\0';
+        if (!heard(run, line))
+            run->trouble = GARBAGE;
+        line = end + 1;
+    }
+    if (line)
+        text_drop(unread, (size_t)(line - unread->chars));
+    if (unread->length > LINE_MAX_BYTES)
+        run->trouble = GARBAGE;
+}
+
+/* Returns whether the channel is still open. */
+static bool read_channel(struct run *run, struct text *unread)
+{
+    char bytes[16 * 1024];
+    ssize_t n = recv(run->process.channel, bytes, sizeof bytes, 0);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return true;
+    if (n <= 0)
+        return false;
+    /* A zero byte would end the text early, and hide what follows. */
+    if (memchr(bytes, '\0', (size_t)n)) {
+        run->trouble = GARBAGE;
+        return true;
+    }
+    text_add_bytes(unread, bytes, (size_t)n);
+    hear_lines(run, unread);
+    return true;
+}
+
+/* Whether there is nothing more to be learned from the program. A deadlock is
+   still to be cleaned up after: it says on standard error who waited. */
+static bool seen_enough(const struct run *run)
+{
+    return run->complete ||
+           (run->trouble != NO_TROUBLE && run->trouble != DEADLOCK);
+}
+
+/* An end of file is the program's end, unless it goes on without us. */
+static void wait_for_end(struct run *run)
+{
+    process_hang_up(&run->process);
+    process_wait(&run->process);
+    if (run->process.ending == STOPPED && run->trouble == NO_TROUBLE)
+        run->trouble = DEAF;
+}
+
+int ledger_run(struct run *run, const struct scenario *scenario,
+               const struct command *command)
+{
+    struct text unread = {0};
+    int err = process_start(&run->process, command);
+
+    if (err)
+        return err;
+    run->scenario = scenario;
+    run->cancelled_at = run->returned_at = run->gate_found_at = NEVER;
+    run->gate_open = scenario->gate == 0;
+    set_clock(run, 0);
+    tell(run, text_chars(&scenario->parameters));
+    tell(run, "go\n");
+    while (!seen_enough(run) && process_wait(&run->process))
+        if (!read_channel(run, &unread))
+            wait_for_end(run);
+    process_end(&run->process, STOPPED);
+    text_free(&unread);
+    return 0;
+}
+
+void ledger_free(struct run *run)
+{
+    for (size_t i = 0; i < run->print_count; i++)
+        free(run->prints[i].line);
+    for (size_t i = 0; i < run->out_count; i++)
+        free(run->outs[i].value);
+    free(run->prints);
+    free(run->outs);
+    free(run->calls);
+    free(run->instants);
+    free(run->errmsg);
+    process_free(&run->process);
+}
+
+/* ---- Looking things up ------------------------------------------------- */
+
+const char *out_of(const struct run *run, size_t item, const char *field)
+{
+    for (size_t i = 0; i < run->out_count; i++)
+        if (run->outs[i].item == item && strcmp(run->outs[i].field, field) == 0)
+            return run->outs[i].value;
+    return NULL;
+}
+
+int64_t printed_at(const struct run *run, const char *line)
+{
+    for (size_t i = 0; i < run->print_count; i++)
+        if (strcmp(run->prints[i].line, line) == 0)
+            return run->prints[i].at;
+    return NEVER;
+}
+
+const struct call *call_of(const struct run *run, const char *op, size_t item)
+{
+    for (size_t i = 0; i < run->call_count; i++)
+        if (run->calls[i].item == item && strcmp(run->calls[i].op, op) == 0)
+            return &run->calls[i];
+    return NULL;
+}
+
+size_t calls_of(const struct run *run, const char *op, size_t item)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < run->call_count; i++)
+        n += run->calls[i].item == item && strcmp(run->calls[i].op, op) == 0;
+    return n;
+}

@@ -1,0 +1,124 @@
+/*
+ * ledger.h - what the judge asks of a program, and what it saw it do.
+ */
+#ifndef VERIFY_LEDGER_H
+#define VERIFY_LEDGER_H
+
+#include "process.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- Asked ------------------------------------------------------------- */
+
+/* All times are nanoseconds on the judge's clock, which begins at 0. */
+
+/* How an operation ends. */
+struct answer {
+    int64_t after; /* it was called, or the gate opened */
+    int err;
+    char text[48]; /* the result, or the error's text */
+};
+
+struct scenario {
+    size_t n;               /* items */
+    struct answer *answers; /* one for each */
+    size_t gate;       /* nobody is answered before so many are in flight */
+    int64_t cancel_at; /* when the student's function is cancelled; 0: never */
+    bool sanitized;    /* under AddressSanitizer and LeakSanitizer */
+    struct text parameters; /* lines for the driver */
+};
+
+/* ---- Seen -------------------------------------------------------------- */
+
+enum { NEVER = -1 };
+
+/* One call of an operation. Moments that did not come are NEVER. */
+struct call {
+    char op[32];
+    size_t item;
+    int64_t begun, ended, gone; /* called; answered; cancelled */
+    int64_t due;                /* INT64_MAX while the gate is closed */
+};
+
+/* A line that the program printed, and when. */
+struct print {
+    int64_t at;
+    char *line;
+};
+
+/* A value that an out field was left with. */
+struct out {
+    size_t item;
+    char field[32];
+    char *value; /* NULL: the field was NULL */
+};
+
+/* What only the protocol can tell about a program's end. */
+enum trouble {
+    NO_TROUBLE,
+    BUSY,     /* yielded for ever at one instant */
+    POLLING,  /* woke up again and again, and nothing came of it */
+    DEADLOCK, /* waited for what nobody would ever do */
+    GARBAGE,  /* wrote to the judge's channel itself */
+    DEAF,     /* closed that channel */
+};
+
+struct run {
+    const struct scenario *scenario;
+    int64_t now; /* the clock; after the end: when the program was done */
+
+    struct call *calls; /* in the order of their beginning */
+    size_t call_count, in_flight, most_in_flight;
+    bool gate_open;    /* it filled up, or there was none */
+    size_t gate_found; /* if not: how many were in flight */
+    int64_t gate_found_at;
+
+    int64_t *instants; /* at which the clock stood, 0 included */
+    size_t instant_count;
+    int64_t blocked; /* how long the thread was blocked, in all */
+
+    struct print *prints;
+    size_t print_count;
+    size_t printed; /* bytes of output that are in prints */
+
+    int64_t cancelled_at; /* when the function was cancelled, NEVER if not */
+    int64_t returned_at;  /* when it returned, NEVER if it did not */
+    int returned;         /* what it returned */
+    char *errmsg;
+    size_t open_at_return; /* calls in flight then */
+
+    struct out *outs;
+    size_t out_count;
+    bool complete; /* the driver reached its end */
+    bool leaks;
+
+    enum trouble trouble;
+    int64_t stuck_at;       /* of DEADLOCK: when */
+    struct process process; /* its ending and its outputs */
+};
+
+/*
+ * Runs the command's program through the scenario: fills run, which is all
+ * zeroes. 0, or a negative errno value if it could not be started.
+ */
+int ledger_run(struct run *run, const struct scenario *scenario,
+               const struct command *command);
+void ledger_free(struct run *run);
+
+/* ---- Looking things up ------------------------------------------------- */
+
+/* The value that an item's out field was left with, or NULL. */
+const char *out_of(const struct run *run, size_t item, const char *field);
+
+/* When that line was first printed, or NEVER. */
+int64_t printed_at(const struct run *run, const char *line);
+
+/* How often an operation was called, for one item. */
+size_t calls_of(const struct run *run, const char *op, size_t item);
+
+/* The item's first call of an operation, or NULL. */
+const struct call *call_of(const struct run *run, const char *op, size_t item);
+
+#endif

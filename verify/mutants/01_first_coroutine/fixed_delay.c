@@ -1,0 +1,30 @@
+/* fails b c d: every download takes a second */
+#include "01_first_coroutine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int download_file(void *job)
+{
+    struct download *download = job;
+
+    printf("Downloading %s...\n", download->filename);
+    int err = async_sleep(1);
+    if (err)
+        return err;
+    char *content;
+    if (asprintf(&content, "%s content", download->filename) < 0)
+        return -ENOMEM;
+    download->content = content;
+    printf("Downloaded %s!\n", download->filename);
+    return 0;
+}
+
+int download_files(void *job)
+{
+    struct download *downloads = job;
+
+    return async_gather_each(download_file, downloads, 3);
+}

@@ -1,0 +1,17 @@
+/* fails e: n = 0 is refused */
+#include "02_gather.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int call_all(void *job)
+{
+    struct fan_out *fan_out = job;
+
+    if (fan_out->n == 0)
+        return async_raise(-EINVAL, "nothing to do");
+    return async_gather_each(fan_out->simulated_api_call, fan_out->calls,
+                             fan_out->n);
+}

@@ -1,0 +1,475 @@
+/*
+ * process.c - starting, watching and ending a child.
+ *
+ * Wall time decides nothing about a program, since a busy machine may stop it
+ * for any time. So the limits count what the program itself uses, and only a
+ * program that sleeps in a system call, where it would have to be woken, counts
+ * as blocked. Memory is watched, not limited by RLIMIT_AS: the runtime reserves
+ * many stacks, and a sanitizer terabytes, that are never touched.
+ */
+#include "process.h"
+#include "sandbox.h"
+#include "words.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    TICK_MS = 20,      /* how often limits are looked after */
+    FAMILY_LOOKS = 10, /* how often those of its children are */
+    GONE_SECONDS = 10, /* what takes longer to die cannot be killed */
+    FAMILY_MAX = 1024,
+    KEPT_BYTES = 64 * 1024
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    interrupted = number;
+}
+
+/* What whoever started us left open, a submission shall not have. */
+static void close_inherited(void)
+{
+    DIR *open_fds = opendir("/dev/fd");
+    struct dirent *entry;
+
+    while (open_fds && (entry = readdir(open_fds)))
+        if (atoi(entry->d_name) >= CHANNEL)
+            fcntl(atoi(entry->d_name), F_SETFD, FD_CLOEXEC);
+    if (open_fds)
+        closedir(open_fds);
+}
+
+void process_prepare(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal};
+
+    close_inherited(); /* before, because /dev/fd is closed to the undumpable */
+    sandbox_judge();
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* whoever ignores it cannot wait */
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct sigaction old;
+
+        /* Ignored by whoever started us (nohup), it stays so. */
+        sigaction(numbers[i], NULL, &old);
+        if (old.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
+    }
+}
+
+static int64_t real_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * SECOND + now.tv_nsec;
+}
+
+/* ---- In the child, before exec ----------------------------------------- */
+
+static void limit(int resource, rlim_t soft, rlim_t hard)
+{
+    struct rlimit old, new = {soft, hard};
+
+    /* A limit that is lower already stays. */
+    if (getrlimit(resource, &old) == 0 && old.rlim_max < new.rlim_max)
+        new.rlim_max = old.rlim_max;
+    if (new.rlim_cur > new.rlim_max)
+        new.rlim_cur = new.rlim_max;
+    setrlimit(resource, &new);
+}
+
+static void set_limits(const struct limits *limits)
+{
+    rlim_t cpu = (rlim_t)limits->cpu_seconds;
+
+    /* The soft limit lets the driver say what the program was doing. */
+    limit(RLIMIT_CPU, cpu, cpu + 1);
+    limit(RLIMIT_FSIZE, limits->file, limits->file);
+    limit(RLIMIT_CORE, 0, 0);
+#ifdef RLIMIT_NPROC
+    size_t processes = sandbox_process_limit();
+    if (processes)
+        limit(RLIMIT_NPROC, processes, processes);
+#endif
+}
+
+/* 0, 1, 2, and the channel. All others are close-on-exec. */
+static int set_descriptors(int out, int err, int channel)
+{
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
+        return -errno;
+    if (channel >= 0 && dup2(channel, CHANNEL) < 0)
+        return -errno;
+    return 0;
+}
+
+/* Returns only if it failed: a negative errno value. */
+static int become(const struct command *command, int out, int err, int channel)
+{
+    signal(SIGPIPE, SIG_DFL);
+    if (setsid() < 0 || chdir(command->folder))
+        return -errno;
+    int error = set_descriptors(out, err, channel);
+    if (error)
+        return error;
+    error = sandbox_child();
+    if (error)
+        return error;
+    set_limits(command->limits);
+    execve(command->arguments[0], command->arguments, command->environment);
+    return -errno;
+}
+
+/* ---- Starting ---------------------------------------------------------- */
+
+/* Both ends close-on-exec, and above the child's descriptors, so that setting
+   those overwrites none of them. */
+static int open_pair(int pair[2], bool socket)
+{
+    if (socket ? socketpair(AF_UNIX, SOCK_STREAM, 0, pair) : pipe(pair))
+        return -errno;
+    for (int i = 0; i < 2; i++) {
+        int high = fcntl(pair[i], F_DUPFD_CLOEXEC, CHANNEL + 1);
+
+        close(pair[i]);
+        pair[i] = high;
+    }
+    return pair[0] < 0 || pair[1] < 0 ? -EMFILE : 0;
+}
+
+/* The pairs of a process's connections: ours first, the child's second. */
+struct connections {
+    int out[2], err[2], channel[2], failure[2];
+};
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static int open_connections(struct connections *c, bool channel)
+{
+    int err = open_pair(c->out, false);
+
+    if (!err)
+        err = open_pair(c->err, false);
+    if (!err)
+        err = open_pair(c->failure, false);
+    if (!err && channel)
+        err = open_pair(c->channel, true);
+    return err;
+}
+
+/* Runs in the child and never returns: what failed goes to the judge. */
+static void run_child(const struct command *command, struct connections *c)
+{
+    int err = become(command, c->out[1], c->err[1], c->channel[1]);
+
+    while (write(c->failure[1], &err, sizeof err) < 0 && errno == EINTR)
+        continue;
+    _exit(127);
+}
+
+/* The child's end closes when exec succeeds; before that, it says why not. */
+static int exec_result(int fd)
+{
+    int err = 0;
+    ssize_t n;
+
+    do
+        n = read(fd, &err, sizeof err);
+    while (n < 0 && errno == EINTR);
+    return n == (ssize_t)sizeof err ? err : 0;
+}
+
+int process_start(struct process *process, const struct command *command)
+{
+    struct connections c = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
+    int err = open_connections(&c, command->channel);
+
+    if (!err) {
+        process->pid = fork();
+        if (process->pid == 0)
+            run_child(command, &c);
+        if (process->pid < 0)
+            err = -errno;
+    }
+    close_fd(&c.out[1]);
+    close_fd(&c.err[1]);
+    close_fd(&c.channel[1]);
+    close_fd(&c.failure[1]);
+    process->out = (struct stream){.fd = c.out[0]};
+    process->err = (struct stream){.fd = c.err[0]};
+    process->channel = c.channel[0];
+    process->limits = command->limits;
+    process->ending = process->gone = RUNNING;
+    process->hung_up = false;
+    process->last_look = 0;
+    process->looks = process->asleep = process->slept = process->deaf = 0;
+    process->cpu_ticks = 0;
+    if (!err)
+        err = exec_result(c.failure[0]);
+    close_fd(&c.failure[0]);
+    fcntl(process->out.fd, F_SETFL, O_NONBLOCK);
+    fcntl(process->err.fd, F_SETFL, O_NONBLOCK);
+    if (process->channel >= 0)
+        fcntl(process->channel, F_SETFL, O_NONBLOCK);
+    if (err)
+        process_end(process, ENDED);
+    return err;
+}
+
+/* ---- Ending ------------------------------------------------------------ */
+
+static void kill_family(pid_t leader)
+{
+    pid_t family[FAMILY_MAX];
+    size_t n = sandbox_family(family, FAMILY_MAX);
+
+    if (n > FAMILY_MAX)
+        n = FAMILY_MAX;
+    kill(-leader, SIGKILL);
+    for (size_t i = 0; i < n; i++)
+        kill(family[i], SIGKILL);
+}
+
+/* Reaps who has ended; returns whether anybody is left. */
+static bool reap(struct process *process)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0 ||
+           (pid < 0 && errno == EINTR))
+        if (pid == process->pid)
+            process->status = status;
+    return pid == 0;
+}
+
+void process_end(struct process *process, enum ending why)
+{
+    int64_t give_up = real_now() + GONE_SECONDS * SECOND;
+
+    if (process->ending == RUNNING)
+        process->ending = why;
+    /* Those killed may just have forked, so it takes several rounds. */
+    while (process->pid > 0 && reap(process) && real_now() < give_up) {
+        kill_family(process->pid);
+        poll(NULL, 0, 1);
+    }
+    process_drain(process);
+    close_fd(&process->channel);
+    close_fd(&process->out.fd);
+    close_fd(&process->err.fd);
+}
+
+void process_free(struct process *process)
+{
+    text_free(&process->out.kept);
+    text_free(&process->err.kept);
+}
+
+static void stop_if_interrupted(struct process *process)
+{
+    if (!interrupted)
+        return;
+    process_end(process, STOPPED);
+    fprintf(stderr, "\nverify: interrupted\n");
+    exit(128 + interrupted);
+}
+
+/* ---- Watching ---------------------------------------------------------- */
+
+static void drain_stream(struct process *process, struct stream *stream)
+{
+    char bytes[16 * 1024];
+    ssize_t n;
+
+    /* Bounded, or a program that prints for ever would keep us here. */
+    for (int i = 0; i < 64 && stream->fd >= 0; i++) {
+        n = read(stream->fd, bytes, sizeof bytes);
+        if (n < 0)
+            return;
+        if (n == 0) {
+            close_fd(&stream->fd);
+            return;
+        }
+        stream->total += (size_t)n;
+        size_t room = KEPT_BYTES - stream->kept.length;
+        text_add_bytes(&stream->kept, bytes,
+                       (size_t)n < room ? (size_t)n : room);
+        if (stream->total > process->limits->output &&
+            process->ending == RUNNING) {
+            process_end(process, OVER_OUTPUT);
+            return;
+        }
+    }
+}
+
+void process_drain(struct process *process)
+{
+    drain_stream(process, &process->out);
+    drain_stream(process, &process->err);
+}
+
+static size_t family_memory(void)
+{
+    pid_t family[FAMILY_MAX];
+    size_t n = sandbox_family(family, FAMILY_MAX), bytes = 0;
+
+    for (size_t i = 0; i < n && i < FAMILY_MAX; i++)
+        bytes += sandbox_usage(family[i]).memory;
+    return bytes;
+}
+
+/* How often one looks in so many seconds. */
+static int looks_in(int seconds)
+{
+    return seconds * 1000 / TICK_MS;
+}
+
+/*
+ * Looks after the limits that the system does not watch. Time is counted in
+ * looks: if the machine stops us, it does not pass for the program either.
+ */
+static void watch(struct process *process)
+{
+    const struct limits *limits = process->limits;
+    int64_t now = real_now();
+
+    if (now - process->last_look < TICK_MS * MILLISECOND)
+        return;
+    process->last_look = now;
+    process->looks++;
+
+    struct usage usage = sandbox_usage(process->pid);
+    size_t memory =
+        process->looks % FAMILY_LOOKS ? usage.memory : family_memory();
+    bool asleep = usage.waits && usage.cpu_ticks == process->cpu_ticks;
+    process->cpu_ticks = usage.cpu_ticks;
+    process->slept += asleep;
+    process->asleep = asleep ? process->asleep + 1 : 0;
+    process->deaf += process->hung_up;
+    if (memory > limits->memory)
+        process_end(process, OVER_MEMORY);
+    else if (process->deaf > looks_in(1))
+        process_end(process, STOPPED);
+    else if (limits->blocked_seconds &&
+             process->asleep > looks_in(limits->blocked_seconds))
+        process_end(process, BLOCKED);
+    else if (process->looks > looks_in(limits->wall_seconds))
+        /* Asleep most of the time: it would be no faster elsewhere. */
+        process_end(process,
+                    2 * process->slept > process->looks ? BLOCKED : STALLED);
+}
+
+/* Whether the process itself is gone; then it says how that came. */
+static bool has_ended(struct process *process, enum ending *how)
+{
+    struct rusage usage;
+    pid_t pid;
+
+    if (process->gone == RUNNING) {
+        do
+            pid = wait4(process->pid, &process->status, WNOHANG, &usage);
+        while (pid < 0 && errno == EINTR);
+        if (pid != process->pid)
+            return false;
+
+        /* The driver's handler passes SIGXCPU on. A program that ignores it
+           gets SIGKILL a second later. */
+        int number =
+            WIFSIGNALED(process->status) ? WTERMSIG(process->status) : 0;
+        time_t cpu = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec;
+        bool over = number == SIGXCPU ||
+                    (number == SIGKILL && cpu >= process->limits->cpu_seconds);
+        process->gone = over ? OVER_CPU : ENDED;
+    }
+    *how = process->gone;
+    return true;
+}
+
+static bool readable(int fd)
+{
+    struct pollfd poll_fd = {fd, POLLIN, 0};
+
+    return fd >= 0 && poll(&poll_fd, 1, 0) > 0;
+}
+
+bool process_wait(struct process *process)
+{
+    enum ending how;
+
+    while (process->ending == RUNNING) {
+        struct pollfd fds[3] = {{process->channel, POLLIN, 0},
+                                {process->out.fd, POLLIN, 0},
+                                {process->err.fd, POLLIN, 0}};
+        /* Soon over, if one end of a connection is closed already. */
+        bool closing =
+            process->channel < 0 || process->out.fd < 0 || process->err.fd < 0;
+        int n = poll(fds, 3, closing ? 1 : TICK_MS);
+
+        stop_if_interrupted(process);
+        process_drain(process);
+        if (process->ending != RUNNING)
+            break;
+        if (n > 0 && fds[0].revents) {
+            process->asleep = 0;
+            return true;
+        }
+        if (!has_ended(process, &how)) {
+            watch(process);
+        } else if (readable(process->channel)) {
+            return true; /* its last words */
+        } else {
+            /* Children that it left behind may hold the channel open. */
+            process_end(process, how);
+        }
+    }
+    return false;
+}
+
+void process_hang_up(struct process *process)
+{
+    close_fd(&process->channel);
+    process->hung_up = true;
+}
+
+void process_tell(struct process *process, const char *bytes, size_t n)
+{
+    while (n > 0 && process->ending == RUNNING) {
+        ssize_t sent = send(process->channel, bytes, n, MSG_NOSIGNAL);
+
+        if (sent > 0) {
+            bytes += sent;
+            n -= (size_t)sent;
+        } else if (errno == EAGAIN) {
+            /* The child does not read: it is at work, or it never will be. */
+            struct pollfd fd = {process->channel, POLLOUT, 0};
+            poll(&fd, 1, TICK_MS);
+            watch(process);
+            process_drain(process);
+            stop_if_interrupted(process);
+        } else if (errno != EINTR) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,94 @@
+/*
+ * process.h - a child with limits, whose output is caught and bounded, and that
+ * ends as a whole: it, its children, and whatever they left behind.
+ *
+ * The compiler runs in such a child, and so does each scenario. There is one at
+ * a time.
+ */
+#ifndef VERIFY_PROCESS_H
+#define VERIFY_PROCESS_H
+
+#include "text.h"
+
+#include <sys/types.h>
+
+struct limits {
+    int cpu_seconds;
+    size_t memory;       /* resident bytes, of all its processes together */
+    size_t file;         /* bytes, of one file that it writes */
+    size_t output;       /* bytes, on standard output and standard error each */
+    int blocked_seconds; /* 0: it may sleep as long as it likes */
+    int wall_seconds;    /* the guard against a machine that stands still */
+};
+
+/* How a process came to its end. */
+enum ending {
+    RUNNING,
+    ENDED,    /* by itself: status tells */
+    STOPPED,  /* by the judge, who had seen enough */
+    OVER_CPU, /* and so on: over that limit */
+    OVER_MEMORY,
+    OVER_OUTPUT,
+    BLOCKED, /* slept in a system call for blocked_seconds, at no CPU time */
+    STALLED  /* over wall_seconds though it could run: the machine's fault */
+};
+
+/* What came out of one of its two outputs. */
+struct stream {
+    int fd;
+    struct text kept; /* the first part of it */
+    size_t total;
+};
+
+struct process {
+    pid_t pid;
+    int channel; /* our end, non-blocking; -1: none, or closed */
+    struct stream out, err;
+    const struct limits *limits;
+    enum ending ending;
+    int status;              /* as waitpid gives it, if ENDED */
+    enum ending gone;        /* how it ended, once it did by itself */
+    bool hung_up;            /* the channel has come to its end */
+    int64_t last_look;       /* at its limits: when, */
+    int looks;               /* how often, */
+    int asleep, slept, deaf; /* and how often it slept (in a row; in all), and
+                                how often it had hung up */
+    long cpu_ticks;
+};
+
+struct command {
+    char *const *arguments;   /* the program's path first; ended by NULL */
+    char *const *environment; /* ended by NULL */
+    const char *folder;       /* where it runs; paths are relative to it */
+    bool channel;             /* a socket at descriptor CHANNEL */
+    const struct limits *limits;
+};
+
+/* Once, before anything else: Ctrl-C and SIGTERM end the child, too. */
+void process_prepare(void);
+
+/* Starts it. 0, or a negative errno value if it cannot be run. */
+int process_start(struct process *process, const struct command *command);
+
+/*
+ * Waits until the channel can be read (true), or the process has come to its
+ * end (false). The outputs are read meanwhile.
+ */
+bool process_wait(struct process *process);
+
+/* The channel has come to its end, and so the process is soon to. */
+void process_hang_up(struct process *process);
+
+/* Reads what stands in the outputs by now. */
+void process_drain(struct process *process);
+
+/* Says bytes on the channel. What nobody reads any more is lost. */
+void process_tell(struct process *process, const char *bytes, size_t n);
+
+/* Ends all its processes, if need be, for this reason, and reaps them. */
+void process_end(struct process *process, enum ending why);
+
+/* Forgets the process, which has ended, and its outputs. */
+void process_free(struct process *process);
+
+#endif

@@ -1,0 +1,422 @@
+/*
+ * report.c - the report, at most 80 columns wide.
+ *
+ * Everything that came from a student (output, compiler messages, file names)
+ * stands behind a "|" on a line of its own, or in quotation marks, and without
+ * control characters: it cannot pass for a line of ours.
+ */
+#include "report.h"
+#include "sandbox.h"
+
+#include <ctype.h>
+#include <langinfo.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WIDTH = 80, INDENT = 10, EXCERPT_LINES = 8 };
+
+static bool utf8, colours;
+
+/* ---- Words and lines --------------------------------------------------- */
+
+static void banner(const char *line)
+{
+    for (int i = 0; i < 60; i++)
+        putchar('=');
+    printf("\n%s\n", line);
+}
+
+static void rule(void)
+{
+    for (int i = 0; i < 60; i++)
+        putchar('=');
+    putchar('\n');
+}
+
+/* A verdict, marked where the terminal can. */
+static void print_verdict(const char *verdict, const char *mark,
+                          const char *colour)
+{
+    if (utf8 && *mark)
+        printf("%s ", mark);
+    if (colours)
+        printf("\033[%sm%s\033[0m", colour, verdict);
+    else
+        printf("%s", verdict);
+}
+
+/* The columns that a text takes up. */
+static size_t columns_of(const char *text, size_t n)
+{
+    size_t columns = 0;
+
+    for (size_t i = 0; i < n; i++)
+        columns += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return columns;
+}
+
+/* A word, for breaking lines: "0.42 s" is one, too. */
+static size_t word_length(const char *text)
+{
+    size_t n = strcspn(text, " \n");
+
+    if (text[n] == ' ' && text[n + 1] == 's' &&
+        !isalnum((unsigned char)text[n + 2]))
+        n += 2 + strcspn(text + n + 2, " \n");
+    return n;
+}
+
+/* "  label   text", broken between words into lines of WIDTH. */
+static void paragraph(const char *label, const char *text)
+{
+    size_t column = INDENT;
+
+    if (!*text)
+        return;
+    printf("  %-8s", label);
+    while (*text) {
+        size_t n = word_length(text), width = columns_of(text, n);
+
+        if (column > INDENT && column + width + 1 > WIDTH) {
+            printf("\n%*s", INDENT, "");
+            column = INDENT;
+        }
+        if (column > INDENT) {
+            putchar(' ');
+            column++;
+        }
+        printf("%.*s", (int)n, text);
+        column += width;
+        text += n + strspn(text + n, " \n");
+    }
+    putchar('\n');
+}
+
+/* As many bytes of a line as fit into so many columns, whole words if it has
+   any that are short enough. */
+static size_t fitting(const char *text, size_t columns)
+{
+    size_t n = 0, words = 0;
+
+    while (text[n] && columns_of(text, n + 1) <= columns) {
+        n++;
+        if (text[n - 1] == ' ')
+            words = n;
+    }
+    return text[n] && 2 * words > n ? words : n;
+}
+
+/* What a student wrote, at most so many lines of ours. */
+static void excerpt(const char *title, const char *bytes, size_t total)
+{
+    int lines = 0;
+
+    if (!bytes[strspn(bytes, " \n")])
+        return;
+    if (*title)
+        printf("  %s\n", title);
+    while (*bytes && lines < EXCERPT_LINES) {
+        size_t n = strcspn(bytes, "\n"), at = 0;
+        struct text shown = {0};
+
+        text_add_visible(&shown, bytes, n, 3 * (WIDTH - 5));
+        do {
+            const char *rest = text_chars(&shown) + at;
+            size_t part = fitting(rest, WIDTH - 5);
+
+            printf("  | %.*s\n", (int)part, rest);
+            at += part;
+            lines++;
+        } while (at < shown.length);
+        text_free(&shown);
+        bytes += n + (bytes[n] == '\n');
+    }
+    if (*bytes)
+        printf("  | ... (%zu bytes in all)\n", total);
+}
+
+/* ---- One exercise ------------------------------------------------------ */
+
+/* Whether the exercises of this kit are graded, and nobody else's. */
+static bool is_default(const struct exam *exam)
+{
+    return strcmp(exam->submission, DEFAULT_SUBMISSION) == 0;
+}
+
+/* How to run exactly this again. */
+static void replay_command(struct text *text, const struct exam *exam)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ_./-";
+    const char *folder = exam->submission;
+    const char *quote = folder[strspn(folder, plain)] ? "'" : "";
+
+    text_add(text, "make verify%d ", exam->grader->number);
+    if (!is_default(exam)) {
+        text_add(text, "SUBMISSION=%s", quote);
+        text_add_visible(text, folder, strlen(folder), 1000);
+        text_add(text, "%s ", quote);
+    }
+    text_add(text, "SEED=%llu", (unsigned long long)exam->seed);
+}
+
+/* "FAIL 0/2 b. title   (remark)", the remark on a line of its own if need be.
+   used: the columns of what stands there. */
+static void remark(size_t used, const char *words)
+{
+    if (used + 5 + columns_of(words, strlen(words)) <= WIDTH)
+        printf("   (%s)\n", words);
+    else
+        printf("\n  (%s)\n", words);
+}
+
+/* Why a check was not made: beside its title if there is room. */
+static void print_reason(size_t used, const char *why)
+{
+    if (used + 5 + columns_of(why, strlen(why)) <= WIDTH) {
+        remark(used, why);
+    } else {
+        putchar('\n');
+        paragraph("why", why);
+    }
+}
+
+/* The first failure that saw the same, or NULL. */
+static const struct result *same_before(const struct exam *exam,
+                                        const struct result *result)
+{
+    for (const struct result *other = exam->results; other < result; other++)
+        if (other->verdict == FAIL &&
+            strcmp(text_chars(&other->seen), text_chars(&result->seen)) == 0)
+            return other;
+    return NULL;
+}
+
+static bool first_failure(const struct exam *exam, const struct result *result)
+{
+    for (const struct result *other = exam->results; other < result; other++)
+        if (other->verdict == FAIL)
+            return false;
+    return true;
+}
+
+/* The bytes before a sanitizer's report, which is told by "seen": whole lines.
+ */
+static size_t before_sanitizer(const char *messages)
+{
+    static const char *const phrases[] = {
+        "================", "AddressSanitizer:", "runtime error: "};
+    size_t n = strlen(messages);
+
+    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++) {
+        const char *at = strstr(messages, phrases[i]);
+
+        if (at && (size_t)(at - messages) < n)
+            n = (size_t)(at - messages);
+    }
+    while (messages[n] && n > 0 && messages[n - 1] != '\n')
+        n--;
+    return n;
+}
+
+/* What the program wrote: diagnostics each time, output once an exercise. */
+static void print_outputs(const struct exam *exam, const struct result *result)
+{
+    const struct run *run = result->run;
+    struct text err = {0};
+
+    if (!run)
+        return;
+    const char *messages = text_chars(&run->process.err.kept);
+    text_add_bytes(&err, messages,
+                   run->scenario->sanitized ? before_sanitizer(messages)
+                                            : strlen(messages));
+    excerpt("it said on standard error:", text_chars(&err),
+            run->process.err.total);
+    text_free(&err);
+    if (first_failure(exam, result))
+        excerpt("it printed:", text_chars(&run->process.out.kept),
+                run->process.out.total);
+}
+
+/* The block under a FAIL. What was seen before is not told at length again. */
+static void print_failure(const struct exam *exam, const struct result *result,
+                          size_t used)
+{
+    const struct result *before = same_before(exam, result);
+    struct text replay = {0}, words = {0};
+
+    text_add(&replay, "replay: ");
+    replay_command(&replay, exam);
+    remark(used, text_chars(&replay));
+    text_free(&replay);
+    paragraph("asked", text_chars(&result->asked));
+    if (before) {
+        text_add(&words, "the same as in %c", before->check->letter);
+        paragraph("seen", text_chars(&words));
+    } else {
+        text_add(&words, "lesson %d; make hint%d", exam->grader->lesson,
+                 exam->grader->number);
+        paragraph("seen", text_chars(&result->seen));
+        paragraph("likely", text_chars(&result->likely));
+        paragraph("next", text_chars(&words));
+        print_outputs(exam, result);
+    }
+    text_free(&words);
+}
+
+static void print_result(const struct exam *exam, const struct result *result)
+{
+    static const struct {
+        const char *word, *mark, *colour;
+    } verdicts[] = {
+        [PASS] = {"PASS", "✅", "32"},
+        [FAIL] = {"FAIL", "❌", "31"},
+        [NOT_REACHED] = {"NOT REACHED", "", "33"},
+        [INCONCLUSIVE] = {"INCONCLUSIVE", "", "33"},
+    };
+    const struct check *check = result->check;
+    const char *word = verdicts[result->verdict].word;
+    char line[128];
+
+    print_verdict(word, verdicts[result->verdict].mark,
+                  verdicts[result->verdict].colour);
+    int length = snprintf(line, sizeof line, " %d/%d %c. %s",
+                          result->verdict == PASS ? check->points : 0,
+                          result->verdict == INCONCLUSIVE ? 0 : check->points,
+                          check->letter, check->title);
+    printf("%s", line);
+    /* A mark is two columns wide, and has a blank behind it. */
+    size_t used = strlen(word) + (size_t)length +
+                  (utf8 && *verdicts[result->verdict].mark ? 3 : 0);
+    if (result->verdict == PASS)
+        putchar('\n');
+    else if (result->verdict == FAIL)
+        print_failure(exam, result, used);
+    else
+        print_reason(used, text_chars(&result->why));
+}
+
+/* The line of an exercise that no check was made of. */
+static void print_unjudged(const struct exam *exam, const char *verdict)
+{
+    print_verdict(verdict, exam->state == NOT_STARTED ? "" : "❌", "33");
+    printf(" 0/%d\n", exam_possible(exam));
+}
+
+static void print_unstarted(const struct exam *exam)
+{
+    struct text next = {0};
+
+    print_unjudged(exam, "NOT STARTED");
+    text_add(&next, "%s (make exercise%d runs it)", exam->grader->first_step,
+             exam->grader->number);
+    paragraph("next", text_chars(&next));
+    text_free(&next);
+}
+
+static void print_missing(const struct exam *exam)
+{
+    struct text problem = {0};
+
+    text_add(&problem, "there is no %s.c in ", exam->grader->name);
+    text_add_visible(&problem, exam->submission, strlen(exam->submission), 200);
+    print_unjudged(exam, "NOT HANDED IN");
+    paragraph("seen", text_chars(&problem));
+    text_free(&problem);
+    if (is_default(exam)) {
+        text_add(&problem, "make reset%d brings the skeleton back",
+                 exam->grader->number);
+        paragraph("next", text_chars(&problem));
+        text_free(&problem);
+    }
+}
+
+static void print_refusal(const struct exam *exam)
+{
+    const struct build *build = &exam->build;
+
+    print_unjudged(exam, "UNGRADABLE");
+    paragraph("seen", text_chars(&build->problem));
+    paragraph("likely", text_chars(&build->likely));
+    excerpt("", text_chars(&build->messages), build->messages.length);
+}
+
+static void print_machine_fault(const struct exam *exam)
+{
+    print_unjudged(exam, "INCONCLUSIVE");
+    paragraph("seen", "the machine could not compile it");
+    excerpt("", text_chars(&exam->build.messages), exam->build.messages.length);
+}
+
+static void print_checks(const struct exam *exam)
+{
+    const struct text *warnings = &exam->build.messages;
+
+    for (size_t i = 0; i < exam->result_count; i++)
+        print_result(exam, &exam->results[i]);
+    excerpt("the compiler warns:", text_chars(warnings), warnings->length);
+    printf("%d of %d points\n", exam_earned(exam), exam_possible(exam));
+}
+
+void report_exam(const struct exam *exam)
+{
+    printf("\n[Test] %s: %s\n", exam->grader->name, exam->grader->title);
+    switch (exam->state) {
+    case JUDGED:
+        print_checks(exam);
+        break;
+    case NOT_STARTED:
+        print_unstarted(exam);
+        break;
+    case NOT_HANDED_IN:
+        print_missing(exam);
+        break;
+    case UNGRADABLE:
+        print_refusal(exam);
+        break;
+    case MACHINE_FAULT:
+        print_machine_fault(exam);
+        break;
+    }
+    fflush(stdout);
+}
+
+/* ---- All of them ------------------------------------------------------- */
+
+void report_open(void)
+{
+    const char *off = getenv("NO_COLOR"), *term = getenv("TERM");
+
+    utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    colours = isatty(STDOUT_FILENO) && !(off && *off) && term &&
+              strcmp(term, "dumb") != 0;
+    banner("Chapter 12A Verification Tests");
+    rule();
+}
+
+void report_close(const struct total *total, uint64_t seed)
+{
+    char line[64];
+    bool all = total->passed == total->exercises;
+
+    snprintf(line, sizeof line, "Results: %d/%d tests passed", total->passed,
+             total->exercises);
+    putchar('\n');
+    banner(line);
+    printf("Points: %d/%d   seed: %llu   sandbox: %s\n", total->earned,
+           total->possible, (unsigned long long)seed, sandbox_level());
+    rule();
+    if (total->inconclusive)
+        printf("\n%d exercise%s could not be judged in full: see "
+               "INCONCLUSIVE.\n",
+               total->inconclusive, total->inconclusive == 1 ? "" : "s");
+    if (all)
+        printf("\n%sALL TESTS PASSED! You understand async/await!\n",
+               utf8 ? "🎉 " : "");
+    else
+        printf("\n%sSome tests failed. Review the concepts above.\n",
+               utf8 ? "⚠️  " : "");
+}

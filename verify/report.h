@@ -1,0 +1,18 @@
+/*
+ * report.h - what the judge prints.
+ */
+#ifndef VERIFY_REPORT_H
+#define VERIFY_REPORT_H
+
+#include "exam.h"
+
+void report_open(void);
+void report_exam(const struct exam *exam);
+
+/* The sums over all exercises. */
+struct total {
+    int exercises, passed, earned, possible, inconclusive;
+};
+void report_close(const struct total *total, uint64_t seed);
+
+#endif
