@@ -231,7 +231,8 @@ static void gather_of_a_task_never_spawned(void **state)
 {
     (void)state;
     /* Cancelled a turn after it began, hence 0. */
-    TRACE(never_spawned, "0 a cancelled; 0 -22; 0 the task was never spawned");
+    TRACE(never_spawned, "0 a cancelled; 0 -22; 0 gathering 2 tasks: tasks[1] "
+                         "was never spawned");
 }
 
 static int failure_turns(void *job)

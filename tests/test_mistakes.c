@@ -409,8 +409,10 @@ static void ctrl_c_cancels_main(void **state)
 {
     (void)state;
     assert_exits(interrupt_program, 130);
-    assert_string_equal(output, "sleeper: the task was cancelled\n"
-                                "main cleans up\nerror: interrupted\n");
+    assert_string_equal(output,
+                        "async: interrupted; Ctrl-C once more stops at once.\n"
+                        "sleeper: the task was cancelled\n"
+                        "main cleans up\nerror: interrupted\n");
 }
 
 static int interrupt_twice(void *job)
@@ -434,7 +436,7 @@ static void second_ctrl_c_stops_at_once(void **state)
 
     assert_true(WIFSIGNALED(how));
     assert_int_equal(WTERMSIG(how), SIGINT);
-    assert_string_equal(output, "");
+    assert_null(strstr(output, "not reached"));
 }
 
 /* ---- Settings ---------------------------------------------------------- */

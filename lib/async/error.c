@@ -63,7 +63,7 @@ const char *async_errmsg(int err)
 
 const char *async_strerror(int err)
 {
-    static _Thread_local char unknown[32];
+    static _Thread_local char unknown[48];
 
     switch (err) {
     case 0:
@@ -89,6 +89,7 @@ const char *async_strerror(int err)
     }
     if (err < 0 && err > -1000)
         return strerror(-err);
-    snprintf(unknown, sizeof unknown, "error %d", err);
+    snprintf(unknown, sizeof unknown,
+             err < 0 ? "error %d" : "%d is no error: these are negative", err);
     return unknown;
 }

@@ -9,6 +9,7 @@
 #include "async/runtime.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct gather {
@@ -99,6 +100,16 @@ static int watch(struct gather *gather, struct async_task *task,
     return 0;
 }
 
+/* Which one, so that it can be found in the loop that spawns. */
+static void fail_never_spawned(struct gather *gather, size_t i)
+{
+    char text[ASYNC_ERRMSG_SIZE];
+
+    snprintf(text, sizeof text,
+             "gathering %zu tasks: tasks[%zu] was never spawned", gather->n, i);
+    async_fail(&gather->tasks[i], -EINVAL, text);
+}
+
 /* Returns how many tasks it could not watch, for want of memory. */
 static size_t watch_all(struct gather *gather)
 {
@@ -107,8 +118,10 @@ static size_t watch_all(struct gather *gather)
 
     for (size_t i = 0; i < gather->n; i++) {
         struct async_task *task = &gather->tasks[i];
-        if (gather->reaping && !task->async_private)
-            continue; /* it was never spawned */
+        if (!task->async_private && gather->reaping)
+            continue;
+        if (!task->async_private)
+            fail_never_spawned(gather, i);
 
         struct async_coroutine *record = async_record_of(task);
         if (record && record->state != ASYNC_ENDED) {

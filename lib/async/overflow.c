@@ -21,14 +21,6 @@
 
 static struct sigaction old_segv, old_bus;
 
-/* The handler may use nothing but write(2). */
-static void say(const char *text)
-{
-    if (write(STDERR_FILENO, text, strlen(text)) < 0) {
-        /* Nobody is left to tell. */
-    }
-}
-
 static void on_bad_address(int number, siginfo_t *info, void *context)
 {
     struct async_loop *loop = async_loop;
@@ -37,13 +29,14 @@ static void on_bad_address(int number, siginfo_t *info, void *context)
     (void)context;
     if (task && task->stack &&
         async_stack_overflowed(&loop->stacks, task->stack, info->si_addr)) {
-        say("async: stack overflow in task ");
-        say(task->name);
+        async_say("async: stack overflow in task ");
+        async_say(task->name);
         if (*task->file) {
-            say(", spawned in ");
-            say(task->file);
+            async_say(", spawned in ");
+            async_say(task->file);
         }
-        say(".\n  Each task has a stack of 256 KiB. Endless recursion or "
+        async_say(
+            ".\n  Each task has a stack of 256 KiB. Endless recursion or "
             "large\n"
             "  local arrays use it up: allocate large things with malloc.\n");
     }

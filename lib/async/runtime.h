@@ -118,6 +118,9 @@ void async_watch(struct async_coroutine *task, struct async_watcher *watcher);
 void async_pin(struct async_coroutine *record);
 void async_unpin(struct async_coroutine *record);
 
+/* Makes the handle that of a task which has failed and been collected. */
+void async_fail(struct async_task *task, int err, const char *text);
+
 /*
  * The runtime's record of a handle: NULL if its result has been collected.
  * A handle that was never spawned becomes one that failed with -EINVAL.
@@ -207,6 +210,9 @@ int async_overflow_open(void);
 void async_overflow_close(void);
 
 /* ---- report.c: a learner's mistakes, in plain words -------------------- */
+
+/* For signal handlers, which may use nothing but write(2). */
+void async_say(const char *text);
 
 void async_report_outside(const char *caller);
 void async_report_nested(void);

@@ -35,6 +35,9 @@ static void on_interrupt(int number)
         signal(number, SIG_DFL);
         raise(number);
     }
+    /* A task that runs at this moment may be one that never suspends again. */
+    if (async_current())
+        async_say("async: interrupted; Ctrl-C once more stops at once.\n");
     if (write(wake_pipe[1], "", 1) < 0) {
         /* The pipe is full of wake-ups: one more would not help. */
     }

@@ -362,7 +362,7 @@ struct async_coroutine *async_start(async_fn *fn, void *job, const char *name,
 /* Stands in a handle for a record that is no more. */
 static struct async_coroutine collected;
 
-static void fail_handle(struct async_task *task, int err, const char *text)
+void async_fail(struct async_task *task, int err, const char *text)
 {
     task->err = err;
     snprintf(task->errmsg, sizeof task->errmsg, "%s", text);
@@ -376,7 +376,7 @@ void async_spawn_at(struct async_task *task, async_fn *fn, void *job,
     struct async_coroutine *previous = parent ? parent->last_child : NULL;
 
     if (!parent) {
-        fail_handle(task, ASYNC_ENOLOOP, async_strerror(ASYNC_ENOLOOP));
+        async_fail(task, ASYNC_ENOLOOP, async_strerror(ASYNC_ENOLOOP));
         return;
     }
     /* A loop that spawns all its tasks in one variable: the handle of the task
@@ -386,7 +386,7 @@ void async_spawn_at(struct async_task *task, async_fn *fn, void *job,
 
     struct async_coroutine *child = async_start(fn, job, name, file, line);
     if (!child) {
-        fail_handle(task, ASYNC_ENOMEM, async_strerror(ASYNC_ENOMEM));
+        async_fail(task, ASYNC_ENOMEM, async_strerror(ASYNC_ENOMEM));
         return;
     }
     child->handle = task;
@@ -407,7 +407,7 @@ void async_watch(struct async_coroutine *task, struct async_watcher *watcher)
 struct async_coroutine *async_record_of(struct async_task *task)
 {
     if (!task->async_private)
-        fail_handle(task, -EINVAL, "the task was never spawned");
+        async_fail(task, -EINVAL, "the task was never spawned");
     return task->async_private == &collected ? NULL : task->async_private;
 }
 
