@@ -9,9 +9,8 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #ifdef __linux__
 #include <sys/auxv.h>
@@ -20,6 +19,7 @@
 #ifndef ASYNC_ASAN /* whose own handler says more */
 
 static struct sigaction old_segv, old_bus;
+static char stack_size[24]; /* in KiB; a handler cannot print numbers */
 
 static void on_bad_address(int number, siginfo_t *info, void *context)
 {
@@ -35,10 +35,10 @@ static void on_bad_address(int number, siginfo_t *info, void *context)
             async_say(", spawned in ");
             async_say(task->file);
         }
-        async_say(
-            ".\n  Each task has a stack of 256 KiB. Endless recursion or "
-            "large\n"
-            "  local arrays use it up: allocate large things with malloc.\n");
+        async_say(".\n  Each task has a stack of ");
+        async_say(stack_size);
+        async_say(" KiB. Endless recursion or large local\n  arrays use it up: "
+                  "allocate large things with malloc.\n");
     }
     /* Back to the faulting instruction: it faults again, and this time the
        system does what it always does, a core file of the right place
@@ -65,6 +65,8 @@ int async_overflow_open(void)
     struct sigaction action = {.sa_sigaction = on_bad_address,
                                .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
+    snprintf(stack_size, sizeof stack_size, "%zu",
+             (size_t)ASYNC_STACK_SIZE / 1024);
     signal_stack.ss_size = signal_stack_size();
     signal_stack.ss_sp = malloc(signal_stack.ss_size);
     if (!signal_stack.ss_sp)
