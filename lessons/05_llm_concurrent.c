@@ -12,7 +12,7 @@
  *     The server has had 10 requests, at most 1 at a time.
  *     Processed 10 documents in 0.5 s.
  *     The server has had 20 requests, at most 10 at a time.
- *     Speed-up: 9.7x
+ *     Speed-up: about 10x
  * Chapter: The Story, "The Breakthrough"; Part 3, "Batch Processing Documents
  *          Concurrently".
  */
@@ -104,8 +104,8 @@ int main(void)
     if (status == 0)
         status = run("All at once", together, &llm, &at_once);
     if (status == 0) {
-        printf("\nSpeed-up: %.1fx\n", in_turn / at_once);
-        lesson_end("%.1f times faster", in_turn / at_once);
+        printf("\nSpeed-up: about %.0fx\n", in_turn / at_once);
+        lesson_end("about %.0f times faster", in_turn / at_once);
     }
     lesson_llm_stop(&llm);
     return status;

@@ -67,7 +67,8 @@ static int lesson_llm_start(struct lesson_llm *llm, double latency)
     }
     llm->base_url =
         base_url && *base_url ? base_url : "https://api.openai.com/v1";
-    printf("LLM: the real one at %s; its calls cost money.\n", llm->base_url);
+    printf("LLM: OpenAI's interface at %s; its calls may cost money.\n",
+           llm->base_url);
     return 0;
 }
 

@@ -50,8 +50,8 @@ header_output() {
 # row of a picture its marks stand and which marks there are, and how many of the
 # requests that were sent together were still there together.
 without_times() {
-    sed -E 's/[0-9]+\.[0-9]+( s|x)/N\1/g; s/[├┤┼═·█]+/~/g; s/~[ ~]*~/~/
-        /^~ /d; s/^ +0 s .* s$/0 s/
+    sed -E 's/[0-9]+\.[0-9]+ s/N s/g; s/about [0-9]+x/about Nx/
+        s/[├┤┼═·█]+/~/g; s/~[ ~]*~/~/; /^~ /d; s/^ +0 s .* s$/0 s/
         s/at most ([2-9]|[0-9]{2,}) at a time/at most MANY at a time/'
 }
 
@@ -74,6 +74,13 @@ narrow() {
 
 plain() {
     ! LC_ALL=C grep -n '[^ -~]' "$1"
+}
+
+# A command that goes over a line's end would be copied as two commands.
+whole_code_spans() {
+    awk '/^ *```/ { block = !block; next }
+        !block && gsub(/`/, "&") % 2 { print FNR ": " $0; broken = 1 }
+        END { exit broken }' "$1"
 }
 
 sections_in_order() {
@@ -151,6 +158,10 @@ for page in lessons/[0-9][0-9]_*.md; do
             guess_beside_result "$name"
     fi
     unset "${mode%=*}"
+done
+
+for page in README.md docs/*.md lessons/*.md exercises/*.md; do
+    check "$page: no command is broken over two lines" whole_code_spans "$page"
 done
 
 # How a question can be avoided is the same in all of them.
