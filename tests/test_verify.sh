@@ -230,6 +230,114 @@ short_replay() {
         grep -q '^10 of 10 points$' "$report"
 }
 
+# blocking STATEMENT: the C library's name for a sleep, put before the wait.
+blocking() {
+    local name=${1%%(*} seed
+    {
+        printf '#include <%s>\n' poll.h sys/select.h time.h unistd.h
+        sed "s|^    int err = async_sleep|    struct timespec t = {0, 50000000};\\
+    struct timeval v = {0, 50000}; (void)t, (void)v;\\
+    $1;\\
+&|" verify/alternatives/01_first_coroutine/gather_each.c
+    } >"$folder/blocking.c"
+    for seed in 1 2; do
+        hand_in 01_first_coroutine "$folder/blocking.c" --seed $seed
+        expect_status 0 || return 1
+        if [ "$(letters FAIL)" != 'b c d f' ] || ! tr -s '\n ' ' ' <"$report" |
+            grep -q "seen $name() blocked the whole thread; it was blocked for "
+        then
+            cat "$report"
+            return 1
+        fi
+    done
+}
+
+# The runtime tells it whatever the durations: so does each seed.
+unawaited() {
+    local seed
+    for seed in 1 2 3 4 5 6; do
+        hand_in 01_first_coroutine \
+            verify/mutants/01_first_coroutine/"$1".c --seed $seed
+        expect_status 0 || return 1
+        if [ "$(letters FAIL)" != 'd e f' ] || ! tr -s '\n ' ' ' <"$report" |
+            grep -q "seen a task was never awaited: task [0-9], download_file, \
+spawned at 01_first_coroutine.c:[0-9]"; then
+            cat "$report"
+            return 1
+        fi
+    done
+}
+
+# The messages of a program, and what it printed, stand there once.
+messages_once() {
+    hand_in 01_first_coroutine \
+        verify/mutants/01_first_coroutine/gathers_two.c --seed 1
+    [ "$(grep -c 'it said on standard error' "$report")" -eq 1 ] &&
+        [ "$(grep -c 'seen    the same as in d' "$report")" -eq 2 ] &&
+        grep -q '^  next    lesson 3; make hint1 HINT=2$' "$report" && return 0
+    cat "$report"
+    return 1
+}
+
+# A crash is told by the sanitizers, without addresses.
+crash_has_a_place() {
+    local words line
+    hand_in 02_gather verify/attacks/crashes.c --seed 1
+    words=$(tr -s '\n ' ' ' <"$report")
+    line=$(grep -n 'return [*]nowhere' verify/attacks/crashes.c | cut -d: -f1)
+    [[ $words == *"seen "*" at 02_gather.c:$line in call_all likely a pointer"* ]] &&
+        [[ $words == *'; SANITIZE=1 make exercise2 shows the place'* ]] &&
+        ! grep -q 0x "$report" && return 0
+    cat "$report"
+    return 1
+}
+
+# Of two warnings both are told, the one in a macro with the place of its use.
+warnings_told() {
+    sed 's|&fan_out->calls\[i\]|(const struct api_call *)&|
+         s|^    struct fan_out|    int never_used;\n&|' \
+        verify/mutants/02_gather/leaks.c >"$folder/warnings.c"
+    hand_in 02_gather "$folder/warnings.c" --seed 1
+    expect_status 0 || return 1
+    grep -q '^  | 02_gather.c:11:9: warning: unused variable' "$report" &&
+        grep -q '^  | 02_gather.c:[0-9:]* warning: .*async_spawn_at' "$report" &&
+        return 0
+    cat "$report"
+    return 1
+}
+
+stopped_twice() {
+    hand_in 02_gather verify/attacks/loops.c --seed 1
+    [ "$(grep -c '^NOT REACHED' "$report")" -eq 4 ] &&
+        tr -s '\n ' ' ' <"$report" |
+        grep -qF 'not run: two earlier checks had to be stopped'
+}
+
+# next_line LINE OPTION...: the last line of the report.
+next_line() {
+    local line=$1
+    shift
+    verify "$@" >"$report" 2>&1
+    [ "$(tail -n 1 "$report")" = "$line" ] || {
+        cat "$report"
+        return 1
+    }
+}
+
+next_steps() {
+    next_line 'Next: exercise 1; exercises/01_first_coroutine.md is the task.' \
+        --submission tools/skeletons &&
+        ! grep -q 'Some tests failed' "$report" &&
+        next_line 'Next: exercise 1, of which there is no file.' \
+            --submission lib && ! grep -q 'Some tests failed' "$report" &&
+        hand_in 02_gather verify/attacks/no_return.c
+    grep -q '^Next: exercise 2, which is not gradable yet: see UNGRADABLE.$' \
+        "$report" && ! grep -q 'Some tests failed' "$report" || return 1
+    hand_in 02_gather verify/mutants/02_gather/sequential.c
+    [ "$(tail -n 2 "$report")" = 'Some tests failed. Review the concepts above.
+Next: exercise 2, its first FAIL; make hint2 helps.' ]
+}
+
 marks_in_utf8() {
     LC_ALL=C.UTF-8 verify --submission solutions --exercise 3 >"$report" 2>&1
     grep -q '^✅ PASS 4/4' "$report" && ! grep -q $'\033' "$report"
@@ -345,6 +453,21 @@ whole_ones() {
     check 'the same seed gives the same report, another one does not' same_again
     check 'a failure says what was asked and seen, and what to do' failure_block
     check 'the replay command of the own exercises is short' short_replay
+    for call in 'nanosleep(\&t, NULL)' 'usleep(50000)' 'poll(NULL, 0, 50)' \
+        'sleep(1)' 'clock_nanosleep(CLOCK_MONOTONIC, 0, \&t, NULL)' \
+        'ppoll(NULL, 0, \&t, NULL)' 'select(0, NULL, NULL, NULL, \&v)' \
+        'pselect(0, NULL, NULL, NULL, \&t, NULL)' 'async_block(0.05)'; do
+        check "blocking by ${call%%(*}() is seen, and told" blocking "$call"
+    done
+    for mutant in gathers_two awaits_one; do
+        check "01_first_coroutine: $mutant is found with each seed" \
+            unawaited $mutant
+    done
+    check 'what several checks saw is told once' messages_once
+    check 'a crash is told with its place' crash_has_a_place
+    check 'warnings are told, also those in a macro' warnings_told
+    check 'after two that had to be stopped, no more is run' stopped_twice
+    check 'the last line says what to do next' next_steps
     check 'marks in a UTF-8 locale, no colour in a pipe' marks_in_utf8
     check 'a folder that is not there' said 1 'there is no folder /nowhere' \
         --submission /nowhere

@@ -64,6 +64,45 @@ static int64_t delay_of(const struct run *run, size_t i)
     return run->scenario->answers[i].after;
 }
 
+/* How often this line was printed with the name of file i in it. */
+static size_t times_printed(const struct run *run, const char *format, size_t i)
+{
+    size_t n = 0;
+    char line[64];
+
+    snprintf(line, sizeof line, "%s %s%s", format, name_of(run, i),
+             strcmp(format, "Downloaded") == 0 ? "!" : "...");
+    for (size_t p = 0; p < run->print_count; p++)
+        n += strcmp(run->prints[p].line, line) == 0;
+    return n;
+}
+
+/* Why file i has no content, as far as the messages show it. */
+static void explain_missing(struct exam *exam, const struct run *run, size_t i)
+{
+    size_t n = run->scenario->n, begun = 0;
+    bool another_twice = false;
+
+    for (size_t other = 0; other < n; other++) {
+        begun += times_printed(run, "Downloading", other);
+        another_twice |= times_printed(run, "Downloading", other) > 1;
+    }
+    if (times_printed(run, "Downloaded", i) > 0)
+        likely(exam, "not written yet: download->content = ...; or it is "
+                     "written into another variable");
+    else if (times_printed(run, "Downloading", i) > 0)
+        likely(exam, n == 1 ? "it returns before its end"
+                            : "started, but not waited for until its end");
+    else if (another_twice)
+        likely(exam, "not started, but another one was twice: the job of task "
+                     "i is &downloads[i]");
+    else if (begun > 0)
+        likely(exam, "not started: there are three");
+    else
+        likely(exam, "not written, not started, not awaited, or started with "
+                     "another job than &downloads[i]");
+}
+
 static bool content_is_right(struct exam *exam, const struct run *run, size_t i)
 {
     const char *content = out_of(run, i, "content");
@@ -74,9 +113,10 @@ static bool content_is_right(struct exam *exam, const struct run *run, size_t i)
         return true;
     saw(exam, "the content of %s is %s", quoted(name_of(run, i)),
         quoted(content));
-    likely(exam, content ? "another text, or that of another download"
-                         : "never set, or set in another download: did each "
-                           "task get its own job, &downloads[i]?");
+    if (content)
+        likely(exam, "another text, or that of another download");
+    else
+        explain_missing(exam, run, i);
     return false;
 }
 
@@ -100,20 +140,17 @@ static bool waits(struct exam *exam)
     const struct run *run = play(exam, scenario);
     if (!run || !succeeded(exam, run))
         return false;
-    if (same_time(run->returned_at, delay) && run->blocked == 0)
+    if (!never_blocked(exam, run))
+        return false;
+    if (same_time(run->returned_at, delay))
         return true;
-    if (run->blocked > 0) {
-        saw(exam, "the whole thread was blocked for %s",
-            in_seconds(run->blocked));
-        likely(exam, "async_block() keeps everybody waiting: async_sleep()");
-    } else {
-        saw(exam, "download_file returned after %s",
-            in_seconds(run->returned_at));
-        likely(exam, run->returned_at == 0
-                         ? "no async_sleep(), or sleep() or nanosleep(), "
-                           "which block the thread"
-                         : "async_sleep() with something else than delay");
-    }
+    saw(exam, "download_file returned after %s", in_seconds(run->returned_at));
+    if (run->returned_at == 0)
+        likely(exam, "no async_sleep(), or one with 0");
+    else if (thousandfold(run->returned_at, delay))
+        likely(exam, "waited 1000 times too long: async_sleep takes seconds");
+    else
+        likely(exam, "async_sleep() with something else than delay");
     return false;
 }
 
@@ -127,11 +164,18 @@ static bool printed(struct exam *exam, const struct run *run, const char *line,
         return true;
     if (seen == NEVER) {
         saw(exam, "%s was never printed as a line of its own", quoted(line));
-        likely(exam, "another wording, or no \\n at its end");
+        likely(exam, run->process.out.total == 0
+                         ? "not printed at all: printf() is not there, or not "
+                           "reached"
+                         : "another wording, or no \\n at its end");
     } else {
         saw(exam, "%s was printed at %s", quoted(line), in_seconds(seen));
-        likely(exam, seen < at ? "printed before the wait is over"
-                               : "printed after the wait");
+        if (thousandfold(seen, at))
+            likely(exam, "waited 1000 times too long: async_sleep takes "
+                         "seconds");
+        else
+            likely(exam, seen < at ? "printed before the wait is over"
+                                   : "printed after the wait");
     }
     return false;
 }
@@ -166,6 +210,38 @@ static size_t in_progress(const struct run *run)
     return n;
 }
 
+static size_t begun_at_first(const struct run *run)
+{
+    size_t n = 0;
+
+    for (size_t p = 0; p < run->print_count; p++)
+        n += run->prints[p].at == 0 &&
+             strncmp(run->prints[p].line, "Downloading ", 12) == 0;
+    return n;
+}
+
+static void explain_pace(struct exam *exam, const struct run *run)
+{
+    int64_t took = run->returned_at;
+
+    if (*run->blocker)
+        likely(exam,
+               "%s() keeps everybody waiting: async_sleep() suspends one task",
+               run->blocker);
+    else if (thousandfold(took, slowest(run->scenario)))
+        likely(exam, "waited 1000 times too long: async_sleep takes seconds");
+    else if (same_time(took, sum_of(run->scenario)))
+        likely(exam, "one after another: each is awaited before the next is "
+                     "started; spawn all three, then gather");
+    else if (took == 0)
+        likely(exam, "nothing was waited for");
+    else if (in_progress(run) < 3)
+        likely(exam, "not all three were started, or not each with its own "
+                     "job, &downloads[i]");
+    else
+        likely(exam, "not all three were waited for");
+}
+
 static bool three_at_once(struct exam *exam)
 {
     struct scenario *scenario = downloads(exam, 3);
@@ -182,18 +258,12 @@ static bool three_at_once(struct exam *exam)
     int64_t took = run->returned_at;
     if (in_progress(run) == 3 && same_time(took, slowest(scenario)))
         return true;
-    saw(exam, "%zu in progress at first; all done after %s", in_progress(run),
-        in_seconds(took));
-    if (same_time(took, sum_of(scenario)))
-        likely(exam, "one after another: each is awaited before the next is "
-                     "started; spawn all three, then gather");
-    else if (took == 0)
-        likely(exam, "nothing was waited for");
-    else if (in_progress(run) < 3)
-        likely(exam, "not all three were started, or not each with its own "
-                     "job, &downloads[i]");
-    else
-        likely(exam, "not all three were waited for");
+    saw(exam,
+        "%zu of 3 printed \"Downloading\" at 0.0 s; the clock stopped at %zu "
+        "of "
+        "the 3 delays; all done after %s",
+        begun_at_first(run), in_progress(run), in_seconds(took));
+    explain_pace(exam, run);
     return false;
 }
 
@@ -254,18 +324,29 @@ static bool cancelled(struct exam *exam, size_t n)
     return run && stopped_at_once(exam, run) && left_alone(exam, run);
 }
 
+/* A text that is longer than its memory shows only when there is a text. */
+static bool memory_in_order(struct exam *exam)
+{
+    struct scenario *scenario = downloads(exam, 3);
+
+    scenario->sanitized = true;
+    asked(exam, "three downloads, watched by AddressSanitizer and "
+                "LeakSanitizer");
+    return play(exam, scenario) != NULL;
+}
+
 static bool stops_when_cancelled(struct exam *exam)
 {
-    return cancelled(exam, 1) && cancelled(exam, 3);
+    return cancelled(exam, 1) && cancelled(exam, 3) && memory_in_order(exam);
 }
 
 static const struct check checks[] = {
-    {'a', 2, "content is \"<filename> content\"", "", content},
-    {'b', 1, "it waits exactly delay", "", waits},
-    {'c', 1, "its two messages, in time", "", messages},
-    {'d', 3, "three in progress at once", "", three_at_once},
-    {'e', 2, "three results in their slots", "", in_their_slots},
-    {'f', 1, "stops when cancelled", "", stops_when_cancelled},
+    {'a', 2, "content is \"<filename> content\"", "", content, 0, 0},
+    {'b', 1, "it waits exactly delay", "", waits, 0, 0},
+    {'c', 1, "its two messages, in time", "", messages, 0, 0},
+    {'d', 3, "three in progress at once", "", three_at_once, 3, 2},
+    {'e', 2, "three results in their slots", "", in_their_slots, 3, 0},
+    {'f', 1, "stops when cancelled", "", stops_when_cancelled, 0, 0},
     {0},
 };
 

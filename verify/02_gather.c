@@ -19,19 +19,22 @@ static int simulated_api_call(void *job)
 
     /* By its number and not by its address: it may be a copy. */
     if (call->task_id < 0 || (size_t)call->task_id >= driver_n())
-        return async_raise(-EINVAL, "there is no task %d", call->task_id);
+        return driver_stray("simulated_api_call",
+                            call->task_id == (int)driver_n() ? call->task_id
+                                                             : -1);
     return driver_call("call", (size_t)call->task_id, &call->result);
 }
 
 void driver_main(void)
 {
     size_t n = driver_n();
-    struct api_call *calls = calloc(n ? n : 1, sizeof *calls);
+    /* One more, so that a loop that goes on too long is told as that. */
+    struct api_call *calls = calloc(n + 1, sizeof *calls);
     struct fan_out fan_out = {simulated_api_call, calls, n};
 
     if (!calls)
         abort();
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i <= n; i++) {
         calls[i].delay = driver_seconds("delay", i);
         calls[i].task_id = (int)i;
     }
@@ -66,6 +69,32 @@ static struct scenario *calls(struct exam *exam, size_t n)
     return scenario;
 }
 
+/* Whether every job was an element of calls. */
+static bool right_jobs(struct exam *exam, const struct run *run)
+{
+    size_t n = run->scenario->n;
+
+    if (!run->strayed)
+        return true;
+    if (run->stray < 0) {
+        saw(exam, "simulated_api_call got a job that is no element of calls");
+        likely(exam, "its job is &fan_out->calls[i]: not fan_out, not the "
+                     "address of a pointer");
+    } else {
+        saw(exam, "call %ld was made, n is %zu", run->stray, n);
+        likely(exam, n ? "the loop goes once too often: i < n, as the calls "
+                         "are counted from 0"
+                       : "a call before anybody looks at n, or i <= n");
+    }
+    return false;
+}
+
+/* All calls made, each once. */
+static bool all_made(struct exam *exam, const struct run *run)
+{
+    return right_jobs(exam, run) && each_called_once(exam, run, "call");
+}
+
 /* ---- All goes well ----------------------------------------------------- */
 
 static bool all_at_once(struct exam *exam)
@@ -76,8 +105,7 @@ static bool all_at_once(struct exam *exam)
     asked(exam, "%d calls, of which none is answered before all are in flight",
           CALLS);
     const struct run *run = play(exam, scenario);
-    return run && each_called_once(exam, run, "call") &&
-           all_in_flight(exam, run);
+    return run && all_made(exam, run) && all_in_flight(exam, run);
 }
 
 static bool as_long_as_the_slowest(struct exam *exam)
@@ -87,8 +115,8 @@ static bool as_long_as_the_slowest(struct exam *exam)
     asked(exam, "%d calls take as long as the slowest, %s", CALLS,
           in_seconds(slowest(scenario)));
     const struct run *run = play(exam, scenario);
-    return run && succeeded(exam, run) && each_called_once(exam, run, "call") &&
-           took(exam, run, slowest(scenario));
+    return run && right_jobs(exam, run) && succeeded(exam, run) &&
+           all_made(exam, run) && took(exam, run, slowest(scenario));
 }
 
 /* All calls made, all results there. */
@@ -96,8 +124,8 @@ static bool complete(struct exam *exam, struct scenario *scenario)
 {
     const struct run *run = play(exam, scenario);
 
-    return run && succeeded(exam, run) && each_called_once(exam, run, "call") &&
-           answers_in_place(exam, run, "result");
+    return run && right_jobs(exam, run) && succeeded(exam, run) &&
+           all_made(exam, run) && answers_in_place(exam, run, "result");
 }
 
 static bool results_in_order(struct exam *exam)
@@ -116,16 +144,6 @@ static bool none_and_one(struct exam *exam)
     return complete(exam, calls(exam, 1));
 }
 
-static bool a_thousand(struct exam *exam)
-{
-    struct scenario *scenario = calls(exam, MANY);
-
-    scenario->sanitized = true;
-    asked(exam, "%d calls, watched by AddressSanitizer and LeakSanitizer",
-          MANY);
-    return complete(exam, scenario);
-}
-
 /* ---- One fails --------------------------------------------------------- */
 
 /* Gives call i the longest duration of all (or the shortest). */
@@ -141,28 +159,38 @@ static void make_extreme(struct scenario *scenario, size_t i, bool longest)
     extreme->after = after;
 }
 
-/* A call in the middle fails first, and call slow would end last. */
-static bool fails_before(struct exam *exam, size_t slow)
+/* A call in the middle, *bad, fails first, and call slow would end last. */
+static struct scenario *failing(struct exam *exam, size_t slow, size_t *bad)
 {
     static const int errors[] = {-EIO, -EPROTO, -ECONNRESET, -EHOSTUNREACH};
     struct scenario *scenario = scenario_new(exam, CALLS);
-    size_t bad = 1 + draw(exam, CALLS - 2);
-    struct answer *answer = &scenario->answers[bad];
+
+    *bad = 1 + draw(exam, CALLS - 2);
+    struct answer *answer = &scenario->answers[*bad];
 
     make_extreme(scenario, slow, true);
-    make_extreme(scenario, bad, false);
+    make_extreme(scenario, *bad, false);
     tell_delays(scenario);
     answer->err = errors[draw(exam, 4)];
-    snprintf(answer->text, sizeof answer->text, "Task %zu failed!", bad);
+    snprintf(answer->text, sizeof answer->text, "Task %zu failed!", *bad);
+    return scenario;
+}
+
+static bool fails_before(struct exam *exam, size_t slow)
+{
+    size_t bad;
+    struct scenario *scenario = failing(exam, slow, &bad);
+    const struct answer *answer = &scenario->answers[bad];
+
     asked(exam,
           "call %zu fails with %s at %s: call_all returns that error, "
           "when no call is in flight any more",
           bad, error_name(answer->err), in_seconds(answer->after));
     const struct run *run = play(exam, scenario);
-    if (!run)
+    if (!run || !right_jobs(exam, run))
         return false;
     if (run->returned == answer->err && run->open_at_return == 0)
-        return true;
+        return all_awaited(exam, run);
     saw(exam, "call_all returned %s at %s, with %s in flight",
         error_name(run->returned), in_seconds(run->returned_at),
         counted(run->open_at_return, "call"));
@@ -181,13 +209,35 @@ static bool failure_is_returned(struct exam *exam)
     return fails_before(exam, CALLS - 1) && fails_before(exam, 0);
 }
 
+/* ---- Memory ------------------------------------------------------------ */
+
+static bool a_thousand(struct exam *exam)
+{
+    struct scenario *scenario = calls(exam, MANY);
+    size_t bad;
+
+    scenario->sanitized = true;
+    asked(exam, "%d calls, watched by AddressSanitizer and LeakSanitizer",
+          MANY);
+    if (!complete(exam, scenario))
+        return false;
+    scenario = failing(exam, 0, &bad);
+    scenario->sanitized = true;
+    asked(exam,
+          "%d calls, of which call %zu fails, watched by AddressSanitizer "
+          "and LeakSanitizer",
+          CALLS, bad);
+    return play(exam, scenario) != NULL;
+}
+
 static const struct check checks[] = {
-    {'a', 3, "all calls are in flight at once", "", all_at_once},
-    {'b', 2, "it takes as long as the slowest", "", as_long_as_the_slowest},
-    {'c', 2, "results in argument order", "", results_in_order},
-    {'d', 1, "a failure is returned", "", failure_is_returned},
-    {'e', 1, "no calls, and one call", "", none_and_one},
-    {'f', 1, "a thousand calls, no leak", "", a_thousand},
+    {'a', 3, "all calls are in flight at once", "", all_at_once, 0, 0},
+    {'b', 2, "it takes as long as the slowest", "", as_long_as_the_slowest, 0,
+     0},
+    {'c', 2, "results in argument order", "", results_in_order, 0, 0},
+    {'d', 1, "a failure is returned", "", failure_is_returned, 0, 0},
+    {'e', 1, "no calls, and one call", "", none_and_one, 0, 0},
+    {'f', 1, "a thousand calls, no leak", "", a_thousand, 0, 0},
     {0},
 };
 
@@ -196,8 +246,8 @@ const struct grader grader_02_gather = {
     .name = "02_gather",
     .title = "gather",
     .functions = "int call_all(void *fan_out);",
-    .first_step = "in call_all(), start one call with async_spawn() and wait "
-                  "for it with async_await()",
+    .first_step = "in call_all(), spawn all n calls in one loop with "
+                  "async_spawn(), then wait for all with async_gather()",
     .lesson = 3,
     .checks = checks,
 };

@@ -1,8 +1,8 @@
 /*
  * The grader of exercise 3, fix a blocking call.
  *
- * The pauses are short, because the broken program really sleeps them. The
- * judge's clock does not move meanwhile, so all its fetches begin at 0.0 s.
+ * A pause that blocks holds the judge's clock, so that the fetches of a program
+ * with nanosleep() begin one after another.
  */
 #ifdef VERIFY_DRIVER
 
@@ -116,6 +116,9 @@ static bool fetched(struct exam *exam, const struct run *run, size_t i)
             i, in_seconds(run->blocked));
         likely(exam, "requests_get blocks the thread; client_get does the "
                      "same and suspends");
+    } else if (suspending == 0) {
+        saw(exam, "page %zu was never fetched", i);
+        likely(exam, "it returns before it fetches");
     } else if (suspending != 1) {
         saw(exam, "page %zu was fetched %zu times", i, suspending);
         likely(exam, "each visit fetches its page once");
@@ -162,12 +165,13 @@ static bool begun_in_time(struct exam *exam, const struct run *run, size_t i)
     }
     saw(exam, "page %zu, pause %s, was begun at %s", i, in_seconds(pause),
         in_seconds(call->begun));
-    if (call->begun > pause)
+    if (thousandfold(call->begun, pause))
+        likely(exam, "waited 1000 times too long: async_sleep takes seconds");
+    else if (call->begun > pause)
         likely(exam, "it waited for other visits, too: something blocks the "
                      "thread");
     else
-        likely(exam, "no pause before the fetch, or one that blocks the thread "
-                     "(nanosleep): async_sleep() suspends");
+        likely(exam, "no pause before the fetch: async_sleep(page->pause)");
     return false;
 }
 
@@ -177,7 +181,7 @@ static bool after_its_pause(struct exam *exam)
           "%d visits at once: each begins its client_get after its own pause",
           PAGES);
     const struct run *run = play(exam, pages(exam, PAGES));
-    if (!run || !succeeded(exam, run))
+    if (!run || !succeeded(exam, run) || !never_blocked(exam, run))
         return false;
     for (size_t i = 0; i < PAGES; i++)
         if (!begun_in_time(exam, run, i))
@@ -233,10 +237,10 @@ static bool stops_when_cancelled(struct exam *exam)
 }
 
 static const struct check checks[] = {
-    {'a', 4, "client_get, never requests_get", "", never_blocking},
-    {'b', 3, "each begins after its own pause", "", after_its_pause},
-    {'c', 2, "all are fetched at once", "ab", all_at_once},
-    {'d', 1, "stops when cancelled", "ab", stops_when_cancelled},
+    {'a', 4, "client_get, never requests_get", "", never_blocking, 0, 0},
+    {'b', 3, "each begins after its own pause", "", after_its_pause, 0, 0},
+    {'c', 2, "all are fetched at once", "ab", all_at_once, 0, 0},
+    {'d', 1, "stops when cancelled", "ab", stops_when_cancelled, 0, 0},
     {0},
 };
 

@@ -221,20 +221,90 @@ static void keep_errors(struct text *messages)
         text_drop(messages, (size_t)(at - start));
 }
 
+/*
+ * Of each warning, its line. One inside a macro of async.h has its place there;
+ * the note on where the student's file uses that macro then stays, too.
+ */
+static void keep_warnings(struct build *build)
+{
+    struct text kept = {0};
+    const char *name = build->grader->name;
+    bool elsewhere = false;
+    size_t n;
+
+    for (const char *line = text_chars(&build->messages); *line; line += n) {
+        n = strcspn(line, "\n");
+        n += line[n] == '\n';
+        bool own = strncmp(line, name, strlen(name)) == 0;
+
+        if (memmem(line, n, " warning: ", 10)) {
+            text_add_bytes(&kept, line, n);
+            elsewhere = !own;
+        } else if (elsewhere && own && memmem(line, n, " note: in exp", 13)) {
+            text_add_bytes(&kept, line, n);
+            elsewhere = false;
+        }
+    }
+    text_free(&build->messages);
+    build->messages = kept;
+}
+
+/* The place of the first error, which is in the student's file, or in a macro
+   that it uses: then the place of that use. */
+static int line_of_error(const struct build *build)
+{
+    char file[128];
+
+    snprintf(file, sizeof file, "%s.c:", build->grader->name);
+    const char *at = strstr(text_chars(&build->messages), file);
+    return at ? atoi(at + strlen(file)) : 0;
+}
+
+/* Whether the first error is the one that this flag makes of a warning. */
+static bool is_first_error(const struct build *build, const char *flag)
+{
+    const char *at = strstr(text_chars(&build->messages), "error: ");
+
+    return at && memmem(at, strcspn(at, "\n"), flag, strlen(flag));
+}
+
+static void explain_compile_error(struct build *build)
+{
+    const char *name = build->grader->name;
+    int line = line_of_error(build);
+
+    if (is_first_error(build, "pointer-types]")) {
+        text_add(&build->problem, "a pointer of the wrong type (%s.c:%d)", name,
+                 line);
+        text_add(&build->likely,
+                 "such a program crashes, and so it is not run: is there a & "
+                 "or a * too many or too few, or are two arguments "
+                 "exchanged? A coroutine is int f(void *job)");
+    } else if (is_first_error(build, "return-type]")) {
+        text_add(&build->problem,
+                 "a function that is to return an int ends without return "
+                 "(%s.c:%d)",
+                 name, line);
+        text_add(&build->likely,
+                 "whoever called it gets a number by chance, and so it is not "
+                 "run: return 0; as its last line, or the error");
+    } else {
+        text_add(&build->problem, "it does not compile");
+        text_add(&build->likely,
+                 "the first message is the one to read; make exercise%d shows "
+                 "them all",
+                 build->grader->number);
+    }
+}
+
 static enum outcome compile(struct build *build, bool sanitized)
 {
     char source[128], object[128], list[128];
-    const char *more[] = {"-I.",
-                          "-DASYNC_VERIFY",
-                          "-fdiagnostics-color=never",
-                          "-MD",
-                          "-MF",
-                          list,
-                          "-c",
-                          "-o",
-                          object,
-                          source,
-                          NULL};
+    const char *more[] = {"-I.", "-DASYNC_VERIFY", "-fdiagnostics-color=never",
+                          /* Whoever does these two crashes. */
+                          "-Werror=incompatible-pointer-types",
+                          "-Werror=return-type", "-MD", "-MF", list, "-c", "-o",
+                          object, source, NULL};
 
     snprintf(source, sizeof source, "%s.c", build->grader->name);
     snprintf(list, sizeof list, "%s.d", build->grader->name);
@@ -243,12 +313,10 @@ static enum outcome compile(struct build *build, bool sanitized)
     enum outcome outcome = run_compiler(build, sanitized, more);
     if (outcome == REFUSED) {
         keep_errors(&build->messages);
-        text_add(&build->problem, "it does not compile");
-        text_add(&build->likely,
-                 "the first message is the one to read; make exercise%d shows "
-                 "them all",
-                 build->grader->number);
+        explain_compile_error(build);
     }
+    if (outcome == BUILT)
+        keep_warnings(build);
     if (outcome == BUILT && includes_forbidden(build)) {
         text_add(&build->problem, "it includes a file of the kit");
         return REFUSED;
@@ -267,6 +335,14 @@ static enum outcome link_program(struct build *build, bool sanitized)
                           object,
                           "-Wl,--wrap=async_yield",
                           "-Wl,--wrap=async_sleep",
+                          "-Wl,--wrap=nanosleep",
+                          "-Wl,--wrap=clock_nanosleep",
+                          "-Wl,--wrap=sleep",
+                          "-Wl,--wrap=usleep",
+                          "-Wl,--wrap=poll",
+                          "-Wl,--wrap=ppoll",
+                          "-Wl,--wrap=select",
+                          "-Wl,--wrap=pselect",
                           "-Wl,--whole-archive",
                           library,
                           "-Wl,--no-whole-archive",
@@ -314,8 +390,14 @@ static bool try_sanitizers(struct build *build)
                                        NULL};
     char *const words[] = {"sanitized/probe", NULL};
 
-    return run_compiler(build, true, more) == BUILT &&
-           run(build, words) == BUILT;
+    struct text warnings = build->messages; /* about the student's file */
+
+    build->messages = (struct text){0};
+    bool work =
+        run_compiler(build, true, more) == BUILT && run(build, words) == BUILT;
+    text_free(&build->messages);
+    build->messages = warnings;
+    return work;
 }
 
 bool build_sanitizers_work(struct build *build)

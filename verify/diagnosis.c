@@ -7,32 +7,112 @@
 #include <errno.h>
 #include <string.h>
 
+/* The line of standard error that begins so, without that beginning. */
+static const char *said(const struct run *run, const char *beginning)
+{
+    const char *at = strstr(text_chars(&run->process.err.kept), beginning);
+
+    return at ? at + strlen(beginning) : NULL;
+}
+
+/* The runtime tells it, since it has to end such tasks itself. The struct that
+   is used twice comes first: what was in it cannot be awaited any more. */
+bool all_awaited(struct exam *exam, const struct run *run)
+{
+    const char *twice = said(run, "async: one struct async_task for two tasks,"
+                                  " at ");
+    const char *never = said(run, "async: never awaited: ");
+    struct text line = {0};
+
+    if (!twice && !never)
+        return true;
+    const char *at = twice ? twice : never;
+    size_t n = strcspn(at, "\n");
+    text_add_visible(&line, at, n - (n > 0 && at[n - 1] == '.'), 100);
+    if (twice) {
+        saw(exam, "one struct async_task for two tasks, at %s",
+            text_chars(&line));
+        likely(exam, "all tasks are started in the same variable, and only "
+                     "the last can be awaited: an array, an element for each");
+    } else {
+        saw(exam, "a task was never awaited: %s", text_chars(&line));
+        likely(exam, "no await or gather for it, a number that is too small, "
+                     "or a return before it; on a path with an error, "
+                     "async_reap()");
+    }
+    text_free(&line);
+    return false;
+}
+
+bool never_blocked(struct exam *exam, const struct run *run)
+{
+    if (!*run->blocker)
+        return true;
+    saw(exam, "%s() blocked the whole thread; it was blocked for %s in all",
+        run->blocker, in_seconds(run->blocked));
+    likely(exam,
+           "%s() keeps everybody waiting: async_sleep() suspends one task",
+           run->blocker);
+    return false;
+}
+
+/* What a function that is to succeed returned instead, if that says more than
+   its number. Returns whether it does. */
+static bool explain_returned(struct exam *exam, const struct run *run)
+{
+    int err = run->returned;
+
+    if (err > 0) {
+        saw(exam, "it returned %d, which is neither 0 nor a negative error",
+            err);
+        likely(exam, "is a return missing, or is it of something else, such as "
+                     "what printf() returned?");
+        return true;
+    }
+    if (err == -ENOSYS)
+        likely(exam, "this part is not written yet");
+    else if (err == -EINVAL && strstr(run->errmsg, "never spawned"))
+        likely(exam, "-EINVAL is what async_await() and async_gather() return "
+                     "for a task that was never spawned");
+    else
+        return false;
+    saw(exam, "your function returned %s (%s) at %s", error_name(err),
+        quoted(run->errmsg), in_seconds(run->returned_at));
+    return true;
+}
+
 bool succeeded(struct exam *exam, const struct run *run)
 {
     if (run->returned == 0)
-        return true;
+        return all_awaited(exam, run);
+    if (explain_returned(exam, run))
+        return false;
     saw(exam, "your function returned %s (%s) at %s", error_name(run->returned),
         quoted(run->errmsg), in_seconds(run->returned_at));
-    likely(exam, run->returned == -ENOSYS
-                     ? "this part is not written yet"
-                     : "an error that nobody asked for: where does it come "
-                       "from?");
+    likely(exam, "an error that nobody asked for: where does it come from?");
     return false;
 }
 
 bool stopped_at_once(struct exam *exam, const struct run *run)
 {
+    if (run->returned != ASYNC_ECANCELED && explain_returned(exam, run))
+        return false;
     if (run->cancelled_at == NEVER) {
         saw(exam,
             "your function had returned %s by %s, before it was cancelled",
             error_name(run->returned), in_seconds(run->returned_at));
         likely(exam, "it does not wait for what it is to wait for");
+        all_awaited(exam, run);
     } else if (!same_time(run->returned_at, run->cancelled_at)) {
         saw(exam, "cancelled at %s, your function returned %s at %s",
             in_seconds(run->cancelled_at), error_name(run->returned),
             in_seconds(run->returned_at));
-        likely(exam, "the error of a suspending call was ignored, or the "
-                     "thread was blocked");
+        if (*run->blocker)
+            likely(exam, "%s() blocks the thread, and cannot be cancelled",
+                   run->blocker);
+        else
+            likely(exam, "the error of a suspending call was ignored, or the "
+                         "thread was blocked");
     } else if (run->returned != ASYNC_ECANCELED) {
         saw(exam, "cancelled at %s, your function returned %s",
             in_seconds(run->cancelled_at), error_name(run->returned));
@@ -43,7 +123,7 @@ bool stopped_at_once(struct exam *exam, const struct run *run)
             counted(run->open_at_return, "call"));
         likely(exam, "tasks that were started and not waited for");
     } else {
-        return true;
+        return never_blocked(exam, run) && all_awaited(exam, run);
     }
     return false;
 }
@@ -111,7 +191,11 @@ bool took(struct exam *exam, const struct run *run, int64_t wanted)
         return true;
     saw(exam, "it returned after %s, with %s in flight",
         in_seconds(run->returned_at), counted(run->open_at_return, "call"));
-    if (run->returned_at < wanted)
+    if (*run->blocker)
+        never_blocked(exam, run);
+    else if (thousandfold(run->returned_at, wanted))
+        likely(exam, "1000 times too long: async_sleep() takes seconds");
+    else if (run->returned_at < wanted)
         likely(exam, "it returns before all have ended: gather waits for all");
     else if (same_time(run->returned_at, sum))
         likely(exam, "one after another: %s is the sum of all",

@@ -11,12 +11,15 @@
 #include "words.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Without the judge there is nothing to be done. */
@@ -212,6 +215,12 @@ int driver_call_blocking(const char *op, size_t i, char **answer)
     return end_operation(&operation, number, answer);
 }
 
+int driver_stray(const char *op, long i)
+{
+    tell("stray %ld\n", i);
+    return async_raise(-EINVAL, "%s got a job that is not its own", op);
+}
+
 static void answer_operation(char *line)
 {
     char word[TEXT_MAX], *text;
@@ -266,6 +275,9 @@ static int64_t keeper_idle(struct async_time_keeper *self, int64_t next)
     return hear_time();
 }
 
+/* Which function holds the clock, unless it is an operation that blocks. */
+static const char *holder = "async_block";
+
 static int64_t keeper_hold(struct async_time_keeper *self, int64_t until)
 {
     (void)self;
@@ -273,7 +285,7 @@ static int64_t keeper_hold(struct async_time_keeper *self, int64_t until)
     if (blocking)
         tell("block %zu\n", blocking);
     else
-        tell("hold %lld\n", (long long)until);
+        tell("hold %lld %s\n", (long long)until, holder);
     return hear_time();
 }
 
@@ -300,6 +312,140 @@ int __wrap_async_yield(void)
 int __wrap_async_sleep(double seconds)
 {
     return seconds > 0 ? __real_async_sleep(seconds) : __wrap_async_yield();
+}
+
+/* ---- Sleeping ---------------------------------------------------------- */
+
+/*
+ * The C library's ways to sleep come here, too: they hold the judge's clock as
+ * async_block() does. Elsewhere, before async_run or in a thread of the
+ * student's own, there is no such clock, and they are what they always are.
+ */
+static _Thread_local bool clock_is_kept;
+
+static void hold(const char *function, double seconds)
+{
+    holder = function;
+    async_block(seconds);
+    holder = "async_block";
+}
+
+static double seconds_of(const struct timespec *time)
+{
+    return (double)time->tv_sec + (double)time->tv_nsec / 1e9;
+}
+
+/* Whether a call with that time-out is one that we take over: the C library
+   refuses others. */
+static bool is_ours(const struct timespec *time)
+{
+    return clock_is_kept && time && time->tv_sec >= 0 && time->tv_nsec >= 0 &&
+           time->tv_nsec < 1000000000;
+}
+
+int __real_nanosleep(const struct timespec *time, struct timespec *rest);
+int __wrap_nanosleep(const struct timespec *time, struct timespec *rest);
+
+int __wrap_nanosleep(const struct timespec *time, struct timespec *rest)
+{
+    if (!is_ours(time))
+        return __real_nanosleep(time, rest);
+    hold("nanosleep", seconds_of(time));
+    return 0;
+}
+
+int __real_clock_nanosleep(clockid_t id, int flags, const struct timespec *time,
+                           struct timespec *rest);
+int __wrap_clock_nanosleep(clockid_t id, int flags, const struct timespec *time,
+                           struct timespec *rest);
+
+int __wrap_clock_nanosleep(clockid_t id, int flags, const struct timespec *time,
+                           struct timespec *rest)
+{
+    struct timespec now = {0};
+
+    if (!is_ours(time) ||
+        ((flags & TIMER_ABSTIME) && clock_gettime(id, &now) != 0))
+        return __real_clock_nanosleep(id, flags, time, rest);
+    hold("clock_nanosleep", seconds_of(time) - seconds_of(&now));
+    return 0;
+}
+
+unsigned __real_sleep(unsigned seconds);
+unsigned __wrap_sleep(unsigned seconds);
+
+unsigned __wrap_sleep(unsigned seconds)
+{
+    if (!clock_is_kept)
+        return __real_sleep(seconds);
+    hold("sleep", seconds);
+    return 0;
+}
+
+int __real_usleep(useconds_t microseconds);
+int __wrap_usleep(useconds_t microseconds);
+
+int __wrap_usleep(useconds_t microseconds)
+{
+    if (!clock_is_kept)
+        return __real_usleep(microseconds);
+    hold("usleep", microseconds / 1e6);
+    return 0;
+}
+
+/* These four sleep if there is nothing else that they could wait for. */
+
+int __real_poll(struct pollfd *files, nfds_t n, int milliseconds);
+int __wrap_poll(struct pollfd *files, nfds_t n, int milliseconds);
+
+int __wrap_poll(struct pollfd *files, nfds_t n, int milliseconds)
+{
+    if (!clock_is_kept || n > 0 || milliseconds < 0)
+        return __real_poll(files, n, milliseconds);
+    hold("poll", milliseconds / 1e3);
+    return 0;
+}
+
+int __real_ppoll(struct pollfd *files, nfds_t n, const struct timespec *time,
+                 const sigset_t *mask);
+int __wrap_ppoll(struct pollfd *files, nfds_t n, const struct timespec *time,
+                 const sigset_t *mask);
+
+int __wrap_ppoll(struct pollfd *files, nfds_t n, const struct timespec *time,
+                 const sigset_t *mask)
+{
+    if (n > 0 || !is_ours(time))
+        return __real_ppoll(files, n, time, mask);
+    hold("ppoll", seconds_of(time));
+    return 0;
+}
+
+int __real_select(int n, fd_set *in, fd_set *out, fd_set *odd,
+                  struct timeval *time);
+int __wrap_select(int n, fd_set *in, fd_set *out, fd_set *odd,
+                  struct timeval *time);
+
+int __wrap_select(int n, fd_set *in, fd_set *out, fd_set *odd,
+                  struct timeval *time)
+{
+    if (!clock_is_kept || in || out || odd || !time || time->tv_sec < 0)
+        return __real_select(n, in, out, odd, time);
+    hold("select", (double)time->tv_sec + (double)time->tv_usec / 1e6);
+    return 0;
+}
+
+int __real_pselect(int n, fd_set *in, fd_set *out, fd_set *odd,
+                   const struct timespec *time, const sigset_t *mask);
+int __wrap_pselect(int n, fd_set *in, fd_set *out, fd_set *odd,
+                   const struct timespec *time, const sigset_t *mask);
+
+int __wrap_pselect(int n, fd_set *in, fd_set *out, fd_set *odd,
+                   const struct timespec *time, const sigset_t *mask)
+{
+    if (in || out || odd || !is_ours(time))
+        return __real_pselect(n, in, out, odd, time, mask);
+    hold("pselect", seconds_of(time));
+    return 0;
 }
 
 /* ---- The student's function -------------------------------------------- */
@@ -338,9 +484,11 @@ void driver_run(async_fn *fn, void *job, const char *name)
     struct student_run run = {fn, job, name};
 
     async_keep_time(&keeper);
+    clock_is_kept = true;
     int err = async_run(run_as_task, &run);
     /* Whether the student's function succeeded was told when it returned. */
     (void)err;
+    clock_is_kept = false;
     fflush(stdout);
     tell("closed\n");
 }

@@ -39,6 +39,12 @@ int driver_call(const char *op, size_t i, char **answer) ASYNC_SUSPENDS;
 /* The same, but it blocks the thread instead of suspending the task. */
 int driver_call_blocking(const char *op, size_t i, char **answer);
 
+/*
+ * The operation op was called for an item that is not there: number i, or -1
+ * for a job that is none of ours. The result is for the student.
+ */
+int driver_stray(const char *op, long i);
+
 /* ---- The student's function -------------------------------------------- */
 
 /* Runs fn(job) as a task; returns once it and all that it started have ended.

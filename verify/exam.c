@@ -6,10 +6,12 @@
 #include "words.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 /* A student's file is no longer than this. */
 enum { SOURCE_MAX_BYTES = 256 * 1024 };
@@ -146,6 +148,11 @@ bool same_time(int64_t a, int64_t b)
     return llabs(a - b) <= 1000;
 }
 
+bool thousandfold(int64_t seen, int64_t wanted)
+{
+    return wanted > 0 && llabs(seen - 1000 * wanted) <= MILLISECOND;
+}
+
 /* ---- Playing ----------------------------------------------------------- */
 
 static void set(struct text *text, const char *format, va_list arguments)
@@ -171,18 +178,29 @@ static void give_up(struct exam *exam, enum verdict verdict, const char *format,
     exam->current->verdict = verdict;
 }
 
-/* The sanitized program is made when the first check asks for it. */
-static bool have_sanitized(struct exam *exam)
+/* The sanitized program is made when the first run asks for it. */
+static bool sanitized_works(struct exam *exam)
 {
     struct build *build = &exam->build;
 
     if (exam->sanitized == NOT_TRIED) {
+        /* The plain program's warnings are the ones for the report. */
+        struct text warnings = build->messages;
+
+        build->messages = (struct text){0};
         exam->sanitized =
             build_program(build, true) == BUILT ? WORKS : WORKS_NOT;
-        if (exam->sanitized == WORKS_NOT)
-            text_free(&build->messages); /* no warnings of the program's */
+        text_free(&build->messages);
+        build->messages = warnings;
     }
-    if (exam->sanitized == WORKS)
+    return exam->sanitized == WORKS;
+}
+
+static bool have_sanitized(struct exam *exam)
+{
+    struct build *build = &exam->build;
+
+    if (sanitized_works(exam))
         return true;
     if (build_sanitizers_work(build)) {
         saw(exam, "it does not compile with -fsanitize=address");
@@ -238,14 +256,48 @@ static bool had_to_be_stopped(const struct run *run)
            run->trouble == DEAF;
 }
 
+/* Whether it ended by a signal that has its cause elsewhere in the program. */
+static bool crashed(const struct run *run)
+{
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+
+    if (run->complete || run->process.ending != ENDED ||
+        !WIFSIGNALED(run->process.status))
+        return false;
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        if (WTERMSIG(run->process.status) == signals[i])
+            return true;
+    return false;
+}
+
+/* A crash is told once more, by the sanitizers, if they find its cause. */
+static void find_cause(struct exam *exam, const struct played *played)
+{
+    struct played again = {.scenario = played->scenario};
+
+    if (sanitized_works(exam)) {
+        again.scenario.sanitized = true;
+        if (try_once(exam, &again))
+            explain_sanitizer(exam, &again.run);
+        ledger_free(&again.run);
+        /* A machine that cannot do that does not change the verdict. */
+        exam->current->verdict = FAIL;
+        text_free(&exam->current->why);
+    }
+    text_add(&exam->current->likely,
+             "; SANITIZE=1 make exercise%d shows the "
+             "place",
+             exam->grader->number);
+}
+
 const struct run *play(struct exam *exam, struct scenario *scenario)
 {
     struct played *played = played_of(exam, scenario);
     struct run *run = &played->run;
 
     if (exam->hangs >= HANGS_MAX) {
-        give_up(exam, NOT_REACHED, "%d runs before it had to be stopped",
-                exam->hangs);
+        give_up(exam, NOT_REACHED,
+                "not run: two earlier checks had to be stopped");
         return NULL;
     }
     if (scenario->sanitized && !have_sanitized(exam))
@@ -261,6 +313,8 @@ const struct run *play(struct exam *exam, struct scenario *scenario)
     exam->hangs += had_to_be_stopped(run);
     if (explain_end(exam, run))
         return run;
+    if (!scenario->sanitized && crashed(run))
+        find_cause(exam, played);
     if (scenario->sanitized && !build_sanitizers_work(&exam->build))
         give_up(exam, INCONCLUSIVE,
                 "AddressSanitizer does not work on this machine");
@@ -454,6 +508,14 @@ bool exam_passed(const struct exam *exam)
 {
     return exam->state == JUDGED && exam_earned(exam) > 0 &&
            exam_earned(exam) == exam_possible(exam);
+}
+
+bool exam_failed(const struct exam *exam)
+{
+    for (size_t i = 0; i < exam->result_count; i++)
+        if (exam->results[i].verdict == FAIL)
+            return true;
+    return false;
 }
 
 bool exam_inconclusive(const struct exam *exam)

@@ -51,10 +51,15 @@ void exam_free(struct exam *exam);
 int exam_earned(const struct exam *exam);
 int exam_possible(const struct exam *exam);
 bool exam_passed(const struct exam *exam);
+bool exam_failed(const struct exam *exam); /* a check of it */
 bool exam_inconclusive(const struct exam *exam);
 
 /* From explain.c: tells the current check how the run ended, if it did not end
    well; returns whether it ended well. */
 bool explain_end(struct exam *exam, const struct run *run);
+
+/* What AddressSanitizer, UBSan or LeakSanitizer said of it; returns false if
+   they said nothing. */
+bool explain_sanitizer(struct exam *exam, const struct run *run);
 
 #endif

@@ -107,6 +107,18 @@ static void find_place(struct text *place, const char *at, const char *name)
              function);
 }
 
+/* Adds n bytes, without numbers such as 0x602000000110: they are different
+   each time, and say nothing. */
+static void add_without_addresses(struct text *text, const char *from, size_t n)
+{
+    for (const char *at = from, *end = from + n; at < end;) {
+        if (strncmp(at, " 0x", 3) == 0)
+            at += 3 + strspn(at + 3, "0123456789abcdef");
+        else
+            text_add_bytes(text, at++, 1);
+    }
+}
+
 static const char *mistake_behind(const char *error)
 {
     static const struct {
@@ -148,15 +160,14 @@ static void explain_leak(struct exam *exam, const char *at)
     text_free(&place);
 }
 
-/* What AddressSanitizer, UBSan or LeakSanitizer said; false if they did not. */
-static bool explain_sanitizer(struct exam *exam, const struct run *run)
+bool explain_sanitizer(struct exam *exam, const struct run *run)
 {
     static const char address[] = "ERROR: AddressSanitizer: ",
                       undefined[] = "runtime error: ",
                       leak[] = "ERROR: LeakSanitizer: ";
     const char *messages = text_chars(&run->process.err.kept);
     const char *at = strstr(messages, leak);
-    struct text place = {0};
+    struct text place = {0}, kind = {0};
 
     if (at) {
         explain_leak(exam, at);
@@ -172,8 +183,10 @@ static bool explain_sanitizer(struct exam *exam, const struct run *run)
     const char *detail = memmem(at, n, " on ", 4); /* an address */
     find_place(&place, strchr(at, '#') ? strchr(at, '#') : at,
                exam->grader->name);
-    saw(exam, "%.*s%s%s", (int)(detail ? (size_t)(detail - at) : n), at,
-        place.length ? ", at " : "", text_chars(&place));
+    add_without_addresses(&kind, at, detail ? (size_t)(detail - at) : n);
+    saw(exam, "%s%s%s", text_chars(&kind), place.length ? ", at " : "",
+        text_chars(&place));
+    text_free(&kind);
     likely(exam, "%s", mistake_behind(at));
     text_free(&place);
     return true;

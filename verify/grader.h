@@ -20,6 +20,8 @@ struct check {
     const char *title;
     const char *needs; /* letters of checks without which it is not reached */
     bool (*passes)(struct exam *exam);
+    int lesson; /* where to read it up; 0: where the grader says */
+    int hint;   /* the one for this check; 0: the next */
 };
 
 struct grader {
@@ -72,7 +74,13 @@ const struct run *play(struct exam *exam, struct scenario *scenario);
  * was seen, and which mistake that looks like.
  */
 
-/* The student's function returned 0. */
+/* Every task that was started was awaited. */
+bool all_awaited(struct exam *exam, const struct run *run);
+
+/* No function but an operation blocked the thread. */
+bool never_blocked(struct exam *exam, const struct run *run);
+
+/* The student's function returned 0, and all tasks were awaited. */
 bool succeeded(struct exam *exam, const struct run *run);
 
 /* It was cancelled, and returned ASYNC_ECANCELED at that instant with nothing
@@ -114,5 +122,8 @@ const char *counted(size_t n, const char *noun);
 
 /* Whether two moments are the same, to a microsecond: seconds are doubles. */
 bool same_time(int64_t a, int64_t b);
+
+/* Whether milliseconds were taken for seconds. */
+bool thousandfold(int64_t seen, int64_t wanted);
 
 #endif

@@ -203,9 +203,18 @@ static void heard_idle(struct run *run, int64_t deadline)
     }
 }
 
-/* The thread is blocked until then, whatever happens meanwhile. */
-static void heard_hold(struct run *run, int64_t until)
+/* A function's name, as the driver writes it. */
+static bool is_name(const char *word)
 {
+    return word[strspn(word, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
+}
+
+/* The thread is blocked until then, whatever happens meanwhile, by a function
+   that is no operation, or by one (""). */
+static void heard_hold(struct run *run, int64_t until, const char *blocker)
+{
+    if (!*run->blocker)
+        snprintf(run->blocker, sizeof run->blocker, "%s", blocker);
     take_prints(run);
     if (until < run->now)
         until = run->now;
@@ -220,7 +229,7 @@ static void heard_block(struct run *run, size_t number)
         open_gate(run);
     if (gate_holds(run))
         fail_gate(run);
-    heard_hold(run, run->calls[number - 1].due);
+    heard_hold(run, run->calls[number - 1].due, "");
 }
 
 /* ---- Lines from the program -------------------------------------------- */
@@ -295,13 +304,15 @@ static bool heard_clock_line(struct run *run, const char *line)
 {
     int64_t when;
     size_t number;
+    char name[32];
 
     if (strcmp(line, "idle none") == 0)
         heard_idle(run, INT64_MAX);
     else if (sscanf(line, "idle %" SCNd64, &when) == 1 && when >= 0)
         heard_idle(run, when < CLOCK_END ? when : INT64_MAX);
-    else if (sscanf(line, "hold %" SCNd64, &when) == 1 && when >= 0)
-        heard_hold(run, when < CLOCK_END ? when : CLOCK_END);
+    else if (sscanf(line, "hold %" SCNd64 " %31s", &when, name) == 2 &&
+             when >= 0 && is_name(name))
+        heard_hold(run, when < CLOCK_END ? when : CLOCK_END, name);
     else if (sscanf(line, "block %zu", &number) == 1 && number >= 1 &&
              number <= run->call_count && open_call(&run->calls[number - 1]))
         heard_block(run, number);
@@ -331,6 +342,10 @@ static bool heard(struct run *run, const char *line)
         run->leaks = flag != 0;
         run->complete = run->returned_at != NEVER;
         return run->complete;
+    }
+    if (sscanf(line, "stray %ld", &run->stray) == 1) {
+        run->strayed = true;
+        return true;
     }
     if (strcmp(line, "busy") == 0) {
         run->trouble = BUSY;

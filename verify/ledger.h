@@ -77,7 +77,10 @@ struct run {
 
     int64_t *instants; /* at which the clock stood, 0 included */
     size_t instant_count;
-    int64_t blocked; /* how long the thread was blocked, in all */
+    int64_t blocked;  /* how long the thread was blocked, in all */
+    char blocker[32]; /* the first function but an operation that did, or "" */
+    bool strayed;     /* an operation was called for no item: */
+    long stray;       /* for this number, or -1 */
 
     struct print *prints;
     size_t print_count;

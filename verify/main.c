@@ -182,6 +182,12 @@ static void count(struct total *total, const struct exam *exam)
 {
     total->exercises++;
     total->passed += exam_passed(exam);
+    total->failed += exam_failed(exam);
+    if (!total->next && !exam_passed(exam) &&
+        (exam->state != JUDGED || exam_failed(exam))) {
+        total->next = exam->grader;
+        total->next_state = exam->state;
+    }
     total->earned += exam_earned(exam);
     total->possible += exam_possible(exam);
     total->inconclusive += exam_inconclusive(exam);

@@ -221,24 +221,66 @@ static size_t before_sanitizer(const char *messages)
     return n;
 }
 
-/* What the program wrote: diagnostics each time, output once an exercise. */
+/* The messages of a check's latest run, without a sanitizer's report. */
+static struct text messages_of(const struct result *result)
+{
+    const struct run *run = result->run;
+    const char *messages = text_chars(&run->process.err.kept);
+    struct text text = {0};
+
+    text_add_bytes(&text, messages,
+                   run->scenario->sanitized ? before_sanitizer(messages)
+                                            : strlen(messages));
+    return text;
+}
+
+/* The first failure whose program said the same on standard error, or NULL. */
+static const struct result *same_messages(const struct exam *exam,
+                                          const struct result *result,
+                                          const struct text *messages)
+{
+    for (const struct result *other = exam->results; other < result; other++) {
+        if (other->verdict != FAIL || !other->run)
+            continue;
+        struct text theirs = messages_of(other);
+        bool same = strcmp(text_chars(&theirs), text_chars(messages)) == 0;
+
+        text_free(&theirs);
+        if (same)
+            return other;
+    }
+    return NULL;
+}
+
+/* What the program wrote: each message once, output once an exercise. */
 static void print_outputs(const struct exam *exam, const struct result *result)
 {
     const struct run *run = result->run;
-    struct text err = {0};
 
     if (!run)
         return;
-    const char *messages = text_chars(&run->process.err.kept);
-    text_add_bytes(&err, messages,
-                   run->scenario->sanitized ? before_sanitizer(messages)
-                                            : strlen(messages));
-    excerpt("it said on standard error:", text_chars(&err),
-            run->process.err.total);
+    struct text err = messages_of(result);
+    const struct result *before = same_messages(exam, result, &err);
+    if (!before)
+        excerpt("it said on standard error:", text_chars(&err),
+                run->process.err.total);
+    else if (err.length)
+        printf("  on standard error it said the same as in %c\n",
+               before->check->letter);
     text_free(&err);
     if (first_failure(exam, result))
         excerpt("it printed:", text_chars(&run->process.out.kept),
                 run->process.out.total);
+}
+
+/* Where to read it up. */
+static void add_help(struct text *text, const struct grader *grader,
+                     const struct check *check)
+{
+    text_add(text, "lesson %d; make hint%d",
+             check->lesson ? check->lesson : grader->lesson, grader->number);
+    if (check->hint)
+        text_add(text, " HINT=%d", check->hint);
 }
 
 /* The block under a FAIL. What was seen before is not told at length again. */
@@ -257,8 +299,7 @@ static void print_failure(const struct exam *exam, const struct result *result,
         text_add(&words, "the same as in %c", before->check->letter);
         paragraph("seen", text_chars(&words));
     } else {
-        text_add(&words, "lesson %d; make hint%d", exam->grader->lesson,
-                 exam->grader->number);
+        add_help(&words, exam->grader, result->check);
         paragraph("seen", text_chars(&result->seen));
         paragraph("likely", text_chars(&result->likely));
         paragraph("next", text_chars(&words));
@@ -397,6 +438,35 @@ void report_open(void)
     rule();
 }
 
+/* One line: what to do about the first exercise that has not passed. */
+static void print_next(const struct total *total)
+{
+    int n = total->next ? total->next->number : 0;
+
+    if (!n)
+        return;
+    switch (total->next_state) {
+    case JUDGED:
+        printf("Next: exercise %d, its first FAIL; make hint%d helps.\n", n, n);
+        break;
+    case NOT_STARTED:
+        printf("%sNext: exercise %d; exercises/%s.md is the task.\n",
+               total->failed ? "" : "\n", n, total->next->name);
+        break;
+    case NOT_HANDED_IN:
+        printf("%sNext: exercise %d, of which there is no file.\n",
+               total->failed ? "" : "\n", n);
+        break;
+    case UNGRADABLE:
+        printf("%sNext: exercise %d, which is not gradable yet: see "
+               "UNGRADABLE.\n",
+               total->failed ? "" : "\n", n);
+        break;
+    case MACHINE_FAULT:
+        break;
+    }
+}
+
 void report_close(const struct total *total, uint64_t seed)
 {
     char line[64];
@@ -416,7 +486,8 @@ void report_close(const struct total *total, uint64_t seed)
     if (all)
         printf("\n%sALL TESTS PASSED! You understand async/await!\n",
                utf8 ? "🎉 " : "");
-    else
+    else if (total->failed)
         printf("\n%sSome tests failed. Review the concepts above.\n",
                utf8 ? "⚠️  " : "");
+    print_next(total);
 }

@@ -11,7 +11,9 @@ void report_exam(const struct exam *exam);
 
 /* The sums over all exercises. */
 struct total {
-    int exercises, passed, earned, possible, inconclusive;
+    int exercises, passed, failed, earned, possible, inconclusive;
+    const struct grader *next; /* the first that was not passed, or NULL */
+    enum state next_state;
 };
 void report_close(const struct total *total, uint64_t seed);
 

@@ -6,5 +6,5 @@
 int call_all(void *job)
 {
     (void)job;
-    return (int)sleep(1000);
+    return pause();
 }

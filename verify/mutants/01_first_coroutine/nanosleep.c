@@ -1,4 +1,4 @@
-/* fails b c d f: nanosleep() instead of async_sleep() */
+/* fails b d f: nanosleep() instead of async_sleep() */
 #include "01_first_coroutine.h"
 
 #include <errno.h>

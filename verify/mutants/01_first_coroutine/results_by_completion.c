@@ -1,4 +1,4 @@
-/* fails e: contents in the order of completion */
+/* fails e f: contents in the order of completion */
 #include "01_first_coroutine.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* fails d e: all three tasks got the same job */
+/* fails d e f: all three tasks got the same job */
 #include "01_first_coroutine.h"
 
 #include <errno.h>
