@@ -181,8 +181,11 @@ $(foreach it,$(SOLUTIONS),$(eval $(call numbered,solution,$(it)): $(BUILD)/$(it)
 $(filter lesson% exercise% solution%,$(NUMBERED)):
 	@exec $(UNDER) $< $(ARGS)
 
+# A submission's name is its author's: value keeps make from expanding it.
+quoted = '$(subst ','\'',$(value $1))'
 VERIFY = exec $(UNDER) $(JUDGE) --build $(PARTS) --sanitized $(SANITIZED) \
-    $(if $(SUBMISSION),--submission '$(SUBMISSION)') $(if $(SEED),--seed '$(SEED)')
+    $(if $(value SUBMISSION),--submission $(call quoted,SUBMISSION)) \
+    $(if $(value SEED),--seed $(call quoted,SEED))
 
 $(filter verify%,$(NUMBERED)): $(JUDGE) judge_parts
 	@$(VERIFY) --exercise $(@:verify%=%)

@@ -388,6 +388,29 @@ static void reap_holds_a_cancellation_back(void **state)
                            "40 next call: the task was cancelled");
 }
 
+static int fail_and_reap(void *job)
+{
+    struct work failing = {.name = "a", .ms = 10, .result = -EIO};
+    struct work slow = {.name = "b", .ms = 1000};
+    struct async_task tasks[2];
+    (void)job;
+
+    async_spawn(&tasks[0], work, &failing);
+    async_spawn(&tasks[1], work, &slow);
+    int err = async_yield();
+    if (!err)
+        err = async_raise(-EINVAL, "Document 7 is corrupted!");
+    async_reap(tasks, 2);
+    return err;
+}
+
+static void reap_keeps_the_error_that_is_being_returned(void **state)
+{
+    (void)state;
+    TRACE(fail_and_reap, "0 a cancelled; 0 b cancelled; "
+                         "0 ended with Document 7 is corrupted!");
+}
+
 /* ---- Arrays of jobs ---------------------------------------------------- */
 
 static int each_all(void *job)
@@ -479,6 +502,7 @@ int main(void)
         cmocka_unit_test(gather_nested_cancels_all_the_way),
         cmocka_unit_test(reap_cancels_what_runs_and_skips_the_rest),
         cmocka_unit_test(reap_holds_a_cancellation_back),
+        cmocka_unit_test(reap_keeps_the_error_that_is_being_returned),
         cmocka_unit_test(gather_each_all_keeps_every_result),
         cmocka_unit_test(gather_each_is_gather),
         cmocka_unit_test(a_set_gathered_by_two),

@@ -260,6 +260,29 @@ static void semaphore_over_release(void **state)
     assert_said("2 free\n");
 }
 
+static int release_unacquired(void *job)
+{
+    struct async_semaphore semaphore = {.permits = 2};
+    (void)job;
+
+    async_semaphore_release(&semaphore);
+    printf("%d free\n", semaphore.permits);
+    return 0;
+}
+
+static int release_unacquired_program(void)
+{
+    return async_main(release_unacquired, NULL);
+}
+
+static void semaphore_released_before_any_acquire(void **state)
+{
+    (void)state;
+    assert_exits(release_unacquired_program, 0);
+    assert_said("a semaphore was released more often than acquired");
+    assert_said("2 free\n");
+}
+
 static int acquire(void *job)
 {
     int err = async_semaphore_acquire(job);
@@ -454,7 +477,7 @@ static void unknown_settings_are_named(void **state)
     (void)state;
     assert_exits(settings_program, 0);
     assert_said("ASYNC_CLOCK=sundial is unknown (real, virtual)");
-    assert_said("ASYNC_SPEED=fast is not a positive number");
+    assert_said("ASYNC_SPEED=fast is not a number from");
 }
 
 int main(void)
@@ -466,6 +489,7 @@ int main(void)
         cmocka_unit_test(outside_of_tasks),
         cmocka_unit_test(run_inside_run),
         cmocka_unit_test(semaphore_over_release),
+        cmocka_unit_test(semaphore_released_before_any_acquire),
         cmocka_unit_test(deadlock),
         cmocka_unit_test(deadlock_a_second_time_aborts),
         cmocka_unit_test(main_prints_an_unhandled_error),

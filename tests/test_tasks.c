@@ -431,6 +431,67 @@ static void cancel_pending_at_return(void **state)
           "0 the task was cancelled");
 }
 
+/* ---- Tasks that know each other ---------------------------------------- */
+
+static struct async_task shared;
+
+static int spawn_for_others(void *job)
+{
+    async_spawn(&shared, step, job);
+    return async_yield();
+}
+
+/* The task's own parent has returned when its result is collected. */
+static int await_a_strangers_child(void *job)
+{
+    struct step child = {.name = "child", .ms = 50};
+    struct step steps[] = {{.name = "a", .ms = 10}, {.name = "b", .ms = 20}};
+    struct async_task task;
+    (void)job;
+
+    async_spawn(&task, spawn_for_others, &child);
+    int err = async_yield();
+    if (err)
+        return err;
+    ev("child: %s", async_strerror(async_await(&shared)));
+    ev("parent: %s", async_strerror(async_await(&task)));
+    return async_gather_each(step, steps, 2);
+}
+
+static void await_after_the_parent_returned(void **state)
+{
+    (void)state;
+    TRACE(await_a_strangers_child,
+          "0 child; 0 child: the task was cancelled; "
+          "0 child: the task was cancelled; 0 parent: success; "
+          "0 a; 0 b; 10 a end; 20 b end");
+}
+
+static int await_other(void *job)
+{
+    int err = async_await(job);
+
+    ev("%s", async_errmsg(err));
+    return 0;
+}
+
+static int await_in_a_circle(void *job)
+{
+    struct async_task tasks[2];
+    (void)job;
+
+    async_spawn(&tasks[0], await_other, &tasks[1]);
+    async_spawn(&tasks[1], await_other, &tasks[0]);
+    return async_gather(tasks, 2);
+}
+
+static void tasks_that_await_each_other(void **state)
+{
+    (void)state;
+    TRACE(await_in_a_circle,
+          "0 await_other awaits the task that awaits it; 0 success");
+}
+
 /* ---- Running ----------------------------------------------------------- */
 
 static int fail_with_text(void *job)
@@ -553,6 +614,8 @@ int main(void)
         cmocka_unit_test(cancel_twice_before_delivery),
         cmocka_unit_test(cancel_flows_down_await_chain),
         cmocka_unit_test(cancel_pending_at_return),
+        cmocka_unit_test(await_after_the_parent_returned),
+        cmocka_unit_test(tasks_that_await_each_other),
         cmocka_unit_test(run_returns_error_and_text),
         cmocka_unit_test(long_text_is_cut_between_characters),
         cmocka_unit_test(stacks_are_deep_and_switch_in_the_middle),

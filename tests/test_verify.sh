@@ -34,7 +34,7 @@ check() {
     fi
 }
 
-judge=("$BUILD/bin/verify" --build "$BUILD")
+judge=("$BUILD/bin/verify" --build "${PARTS:-$BUILD}")
 
 verify() {
     "${judge[@]}" --sanitized "$SANITIZED" "$@"
@@ -356,10 +356,18 @@ pipe_as_file() {
         --exercise 2
 }
 
+link_as_file() {
+    mkdir -p "$folder/link"
+    ln -sf "$PWD/solutions/02_gather.c" "$folder/link/02_gather.c"
+    said 2 'UNGRADABLE 0/10 seen it is a symbolic link' \
+        --submission "$folder/link" --exercise 2
+}
+
 without_sanitizers() {
     SANITIZED=/nowhere said 3 'INCONCLUSIVE 0/0 f. a thousand calls' \
         --submission solutions --exercise 2 &&
-        grep -q '^9 of 9 points$' "$report"
+        grep -q '^9 of 9 points$' "$report" &&
+        grep -q '^Results: 0/1 tests passed$' "$report"
 }
 
 own_header_is_not_used() {
@@ -479,6 +487,7 @@ whole_ones() {
         "Results: 0/$n tests passed" --submission lib
     check 'a folder in place of a file' directory_as_file
     check 'a named pipe in place of a file' pipe_as_file
+    check 'a link in place of a file' link_as_file
     check 'a header beside the file is not used' own_header_is_not_used
     check 'the solution cannot be included by its whole path' absolute_include
     check 'without sanitizers their checks are inconclusive' without_sanitizers

@@ -432,6 +432,8 @@ static void refuse_file(struct exam *exam, int err)
                  SOURCE_MAX_BYTES / 1024);
     else if (err == -EINVAL)
         text_add(&exam->build.problem, "it is no regular file");
+    else if (err == -ELOOP)
+        text_add(&exam->build.problem, "it is a symbolic link");
     else
         text_add(&exam->build.problem, "it cannot be read: %s", strerror(-err));
 }
@@ -506,8 +508,8 @@ int exam_possible(const struct exam *exam)
 
 bool exam_passed(const struct exam *exam)
 {
-    return exam->state == JUDGED && exam_earned(exam) > 0 &&
-           exam_earned(exam) == exam_possible(exam);
+    return exam->state == JUDGED && !exam_inconclusive(exam) &&
+           exam_earned(exam) > 0 && exam_earned(exam) == exam_possible(exam);
 }
 
 bool exam_failed(const struct exam *exam)

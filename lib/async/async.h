@@ -85,7 +85,8 @@ typedef int async_fn(void *job);
 /*
  * A coroutine that was started and runs by itself. The memory is the caller's,
  * often a local array, and need not be initialised before async_spawn. All
- * zeroes ({0}) is a task that was never spawned.
+ * zeroes ({0}) is a task that was never spawned. Until it has been awaited, it
+ * must neither be copied nor spawned again.
  * [asyncio.Task]
  */
 struct async_task {
@@ -96,9 +97,13 @@ struct async_task {
 
 /*
  * Runs fn(job) as the first task, until it and everything that it spawned have
- * ended. Returns what fn returned; ASYNC_EINTERRUPTED after Ctrl-C;
+ * ended. Returns what fn returned; ASYNC_EINTERRUPTED if Ctrl-C cancelled it;
  * ASYNC_ENESTED inside a task; ASYNC_ENOMEM or a negative errno value if no
  * loop could be set up. The error's text is async_errmsg(err).
+ *
+ * From the first run in the main thread on, the program ignores SIGPIPE, and
+ * may open as many files as the system allows. While it runs, SIGINT, SIGSEGV
+ * and SIGBUS are the runtime's.
  * [asyncio.run(main()); Part 2]
  */
 int async_run(async_fn *fn, void *job);
@@ -125,16 +130,20 @@ void async_spawn_at(struct async_task *task, async_fn *fn, void *job,
  * task->errmsg hold it from then on. A task that was awaited before gives the
  * same result at once. If the caller is cancelled meanwhile, the cancellation
  * is passed on to the task, and the wait goes on until it ends.
- * -EINVAL: the task was never spawned.
+ * -EINVAL: the task was never spawned. ASYNC_EDEADLK: it awaits the caller. If
+ * the caller is cancelled after the task has ended: ASYNC_ECANCELED.
  * [await task]
  */
 int async_await(struct async_task *task) ASYNC_SUSPENDS;
 
 /*
  * Asks the task to stop: the suspending call that it is in, or its next one,
- * returns ASYNC_ECANCELED, once. What it does then is its own affair; usually
- * it frees what it holds and returns. Whoever owns the task still awaits it.
- * Returns whether it was still running. Does not suspend.
+ * returns ASYNC_ECANCELED, once, also if it was asked several times before. If
+ * it waits for another task there, that one is asked instead, and the wait goes
+ * on. What it does then is its own affair; usually it frees what it holds and
+ * returns. A task that has not begun never does; one that returns 0 without
+ * suspending again has ended with ASYNC_ECANCELED. Whoever owns the task still
+ * awaits it. Returns whether it was still running. Does not suspend.
  * [task.cancel()]
  */
 bool async_cancel(struct async_task *task);
@@ -257,6 +266,7 @@ struct async_semaphore {
     struct async_private_semaphore { /* the runtime's, leave it alone */
         struct async_semaphore_waiter *first, *last;
         int granted, limit;
+        bool begun;
     } async_private;
 };
 

@@ -4,13 +4,15 @@
  * A library that waits for something of its own (sockets, another event loop, a
  * judge) needs four things of a task's loop: to suspend the current task and
  * resume it, to be called when a moment comes, to be called when a file
- * descriptor is ready, and to be told when the loop closes. All callbacks run
- * on the loop's own stack, outside any task: they must not suspend.
+ * descriptor is ready, and to be told when the loop closes. Callbacks run on
+ * the loop's own stack, outside any task (async_wait.cancel: on that of whoever
+ * cancels): they must not suspend.
  *
  * Everything here belongs to the calling thread's loop, and, unless said
  * otherwise, may only be called while it runs. The structs are the caller's
- * memory; their fields marked "in" are set by the caller, the others are the
- * runtime's. [asyncio: Future, loop.call_at, loop.add_reader]
+ * memory, zeroed before their first use; their fields marked "in" are set by
+ * the caller, the others are the runtime's. [asyncio: Future, loop.call_at,
+ * loop.add_reader]
  */
 #ifndef ASYNC_LOOP_H
 #define ASYNC_LOOP_H
@@ -98,7 +100,7 @@ struct async_timer {
 /* Nanoseconds on the loop's clock. */
 int64_t async_now_ns(void);
 
-/* ASYNC_ENOMEM, and the timer is not set; else 0. */
+/* For a timer that is not set. ASYNC_ENOMEM, and it is not set; else 0. */
 int async_timer_set(struct async_timer *timer, int64_t deadline)
     __attribute__((warn_unused_result));
 void async_timer_clear(struct async_timer *timer);
@@ -129,7 +131,8 @@ struct async_fd {
 
 /*
  * Watches for events (0: no longer). Clear it before closing fd. Returns 0 or
- * a negative errno value; always 0 for no events.
+ * a negative errno value; always 0 for no events. Watching alone keeps nobody
+ * waiting: see async_outside_begin.
  */
 int async_fd_watch(struct async_fd *fd, int events)
     __attribute__((warn_unused_result));

@@ -214,8 +214,10 @@ void async_reap(struct async_task *tasks, size_t n)
     /* A cancellation is not ours to report, before, during or after. */
     bool cancelled = task->cancel_pending;
     task->cancel_pending = false;
+    struct async_error error = task->error; /* about to be returned, maybe */
     stop(&gather);
     int err = wait_for_all(&gather, "async_reap");
+    task->error = error;
     task->cancel_pending = cancelled || err == ASYNC_ECANCELED;
 }
 

@@ -19,6 +19,7 @@
 #ifndef ASYNC_ASAN /* whose own handler says more */
 
 static struct sigaction old_segv, old_bus;
+static stack_t old_stack;
 static char stack_size[24]; /* in KiB; a handler cannot print numbers */
 
 static void on_bad_address(int number, siginfo_t *info, void *context)
@@ -45,7 +46,8 @@ static void on_bad_address(int number, siginfo_t *info, void *context)
        included. */
     sigaction(SIGSEGV, &old_segv, NULL);
     sigaction(SIGBUS, &old_bus, NULL);
-    (void)number;
+    if (info->si_code <= 0)
+        raise(number); /* no instruction faulted: somebody sent it */
 }
 
 static size_t signal_stack_size(void)
@@ -71,7 +73,7 @@ int async_overflow_open(void)
     signal_stack.ss_sp = malloc(signal_stack.ss_size);
     if (!signal_stack.ss_sp)
         return -ENOMEM;
-    sigaltstack(&signal_stack, NULL);
+    sigaltstack(&signal_stack, &old_stack);
     sigemptyset(&action.sa_mask);
     sigaction(SIGSEGV, &action, &old_segv);
     sigaction(SIGBUS, &action, &old_bus);
@@ -80,11 +82,9 @@ int async_overflow_open(void)
 
 void async_overflow_close(void)
 {
-    stack_t none = {.ss_flags = SS_DISABLE};
-
     sigaction(SIGSEGV, &old_segv, NULL);
     sigaction(SIGBUS, &old_bus, NULL);
-    sigaltstack(&none, NULL);
+    sigaltstack(&old_stack, NULL);
     free(signal_stack.ss_sp);
 }
 

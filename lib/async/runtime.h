@@ -79,6 +79,7 @@ struct async_coroutine {
     struct async_context context; /* where it goes on */
     struct async_stack *stack;    /* from its first step until its end */
     struct async_wait *wait;      /* what it waits for; NULL once woken */
+    bool passing_on;              /* is telling what it waits for of a cancel */
     bool cancel_pending;          /* to be delivered when it next resumes */
     int cancels;                  /* how often it was cancelled */
     int result;                   /* once it has returned */

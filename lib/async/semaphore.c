@@ -85,6 +85,16 @@ static int wait_for_permit(struct async_semaphore *semaphore)
     return err;
 }
 
+/* The first use: how many permits it was written down with. None at all is a
+   signal, which may be given any number of times. */
+static void begin(struct async_semaphore *semaphore)
+{
+    if (semaphore->async_private.begun)
+        return;
+    semaphore->async_private.begun = true;
+    semaphore->async_private.limit = semaphore->permits;
+}
+
 int async_semaphore_acquire(struct async_semaphore *semaphore)
 {
     struct async_private_semaphore *queue = &semaphore->async_private;
@@ -94,8 +104,7 @@ int async_semaphore_acquire(struct async_semaphore *semaphore)
     if (semaphore->permits < 0)
         return async_raise(-EINVAL, "a semaphore with %d permits",
                            semaphore->permits);
-    if (!queue->limit)
-        queue->limit = semaphore->permits;
+    begin(semaphore);
     /* Behind whoever waits, and behind whoever was granted a permit but has not
        run yet: first come, first served. */
     if (semaphore->permits == 0 || queue->first || queue->granted)
@@ -106,8 +115,8 @@ int async_semaphore_acquire(struct async_semaphore *semaphore)
 
 void async_semaphore_release(struct async_semaphore *semaphore)
 {
+    begin(semaphore);
     int limit = semaphore->async_private.limit;
-
     if (limit && semaphore->permits >= limit) {
         async_report_over_release();
         return;

@@ -33,7 +33,8 @@ static void on_interrupt(int number)
 
     if (++interrupts > 1) {
         signal(number, SIG_DFL);
-        raise(number);
+        raise(number); /* it comes when this handler has returned */
+        return;
     }
     /* A task that runs at this moment may be one that never suspends again. */
     if (async_current())

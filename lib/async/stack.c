@@ -21,6 +21,9 @@
 /* 16 MiB of addresses: one system call for 64 tasks. */
 enum { STACKS_PER_SLAB = 64 };
 
+/* With mprotect: see install_guard(). */
+enum { MOST_GUARDS = 30000 };
+
 struct async_stack_slab {
     struct async_stack_slab *next;
     char *memory;
@@ -54,9 +57,10 @@ static bool add_slab(struct async_stacks *stacks)
 }
 
 /*
- * MADV_GUARD_INSTALL has no limit; mprotect splits the mapping, and Linux
- * allows 65,530 mappings. Beyond that a stack has no guard: a program with so
- * many tasks at once works, it is only not told when one of them overflows.
+ * MADV_GUARD_INSTALL has no limit; mprotect makes two mappings of one, and
+ * Linux allows 65,530, of which malloc and the next slab need some. Beyond our
+ * limit a stack has no guard: a program with so many tasks at once works, it is
+ * only not told when one of them overflows.
  */
 static bool install_guard(struct async_stacks *stacks, char *page)
 {
@@ -66,8 +70,11 @@ static bool install_guard(struct async_stacks *stacks, char *page)
     if (madvise(page, stacks->guard_size, MADV_GUARD_INSTALL) == 0)
         return true;
 #endif
-    if (mprotect(page, stacks->guard_size, PROT_NONE) == 0)
+    if (stacks->guards < MOST_GUARDS &&
+        mprotect(page, stacks->guard_size, PROT_NONE) == 0) {
+        stacks->guards++;
         return true;
+    }
     stacks->no_more_guards = true;
     return false;
 }

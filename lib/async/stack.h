@@ -35,7 +35,8 @@ struct async_stacks {
     struct async_stack_slab *slabs;
     char *unused, *unused_end; /* the rest of the newest slab */
     size_t guard_size;         /* one page */
-    bool no_more_guards;       /* the system's limit was reached */
+    size_t guards;             /* made with mprotect */
+    bool no_more_guards;       /* the limit was reached */
 };
 
 /* A stack for a new task, or NULL if there are no more addresses. */

@@ -97,22 +97,16 @@ static void leave_parent(struct async_coroutine *child)
     child->parent = NULL;
 }
 
-/* The child's result is known to whom it concerns, or to nobody ever. */
+/*
+ * Its result has been collected. One that nobody ever collects stays until the
+ * loop closes: a handle may still point to it.
+ */
 static void forget(struct async_coroutine *child)
 {
     leave_parent(child);
     child->forgotten = true;
     if (!child->pins)
         free_record(child);
-}
-
-/* Its parent has returned: only somebody else can still collect its result. */
-static void disown(struct async_coroutine *child)
-{
-    if (child->first_watcher)
-        leave_parent(child);
-    else
-        forget(child);
 }
 
 void async_pin(struct async_coroutine *record)
@@ -160,7 +154,7 @@ static void end(struct async_coroutine *task)
         watcher->ended(watcher);
     }
     if (parent && parent->state == ASYNC_LEAVING) {
-        disown(task);
+        leave_parent(task);
         if (!parent->first_child)
             end(parent);
     }
@@ -186,7 +180,7 @@ static void reap_children(struct async_callback *step)
         }
         if (!child->first_watcher)
             async_report_never_awaited(child);
-        disown(child);
+        leave_parent(child);
     }
     if (!task->first_child)
         end(task);
@@ -270,13 +264,23 @@ static void take_step(struct async_callback *step)
         returned(task);
 }
 
-/* Tells what the task waits for that it is cancelled, or else the task. */
+/*
+ * Tells what the task waits for that it is cancelled, or else the task. Tasks
+ * that wait for each other in a circle pass it on once around.
+ */
 static void deliver_cancel(struct async_coroutine *task)
 {
     struct async_wait *wait = task->wait;
 
-    if (wait && wait->cancel && wait->cancel(wait))
+    if (task->passing_on)
         return;
+    if (wait && wait->cancel) {
+        task->passing_on = true;
+        bool taken = wait->cancel(wait);
+        task->passing_on = false;
+        if (taken)
+            return;
+    }
     task->cancel_pending = true;
     if (wait)
         async_resume(wait);
@@ -299,7 +303,9 @@ static int why_resumed(struct async_coroutine *task)
     return 0;
 }
 
-int async_suspend(struct async_wait *wait, const char *whom)
+/* Never inlined: see switch.h. */
+__attribute__((noinline)) int async_suspend(struct async_wait *wait,
+                                            const char *whom)
 {
     struct async_coroutine *task = async_current_for(whom);
     struct async_loop *loop = async_loop;
@@ -415,7 +421,8 @@ int async_collect(struct async_task *task)
 {
     struct async_coroutine *record = async_record_of(task);
 
-    if (record) {
+    /* If it runs, the handle was spawned into again under a waiter's eyes. */
+    if (record && record->state == ASYNC_ENDED) {
         task->err = record->result;
         if (!task->err)
             task->errmsg[0] = '\0';
@@ -450,6 +457,15 @@ static bool cancel_awaited(struct async_wait *wait)
         CONTAINER_OF(wait, struct awaiting, wait)->awaited);
 }
 
+/* Whether task awaits whom, or a task that does. */
+static bool awaits(const struct async_coroutine *task,
+                   const struct async_coroutine *whom)
+{
+    while (task != whom && task->wait && task->wait->cancel == cancel_awaited)
+        task = CONTAINER_OF(task->wait, struct awaiting, wait)->awaited;
+    return task == whom;
+}
+
 int async_await(struct async_task *task)
 {
     struct awaiting awaiting = {
@@ -464,6 +480,9 @@ int async_await(struct async_task *task)
     if (!awaiting.awaited || awaiting.awaited->state == ASYNC_ENDED)
         return async_collect(task);
 
+    if (awaits(awaiting.awaited, async_current()))
+        return async_raise(ASYNC_EDEADLK, "%s awaits the task that awaits it",
+                           async_current()->name);
     awaiting.wait.cancel = cancel_awaited;
     async_watch(awaiting.awaited, &awaiting.watcher);
     int err = async_suspend(&awaiting.wait, "async_await");
