@@ -14,7 +14,6 @@ struct time_limit {
     struct async_wait wait;
     struct async_timer timer;
     struct async_coroutine *child;
-    bool cancelled; /* the waiting task was, while it waited for the cleanup */
 };
 
 static void time_is_up(struct async_callback *due)
@@ -37,14 +36,6 @@ static void call_child_ended(struct async_watcher *watcher)
         &CONTAINER_OF(watcher, struct async_late_watcher, watcher)->callback);
 }
 
-static bool pass_on_cancel(struct async_wait *wait)
-{
-    struct time_limit *limit = CONTAINER_OF(wait, struct time_limit, wait);
-
-    limit->cancelled = true;
-    return async_cancel_coroutine(limit->child);
-}
-
 static void watch(struct time_limit *limit)
 {
     struct async_late_watcher *late = &limit->child->gathered;
@@ -56,9 +47,9 @@ static void watch(struct time_limit *limit)
 }
 
 /*
- * Waits for the child, first with the time limit and then, if it has to be
- * cancelled, without. Returns 0 if it ended in time; ASYNC_ETIMEDOUT if it was
- * cancelled for the time; or what kept us from waiting.
+ * Waits for the child: with the time limit and then, if it still runs, until
+ * its cleanup has ended. Returns 0 if it ended in time; ASYNC_ETIMEDOUT if it
+ * was cancelled for the time; or what kept us from waiting.
  */
 static int wait_with_limit(struct time_limit *limit, double seconds)
 {
@@ -70,15 +61,16 @@ static int wait_with_limit(struct time_limit *limit, double seconds)
             err = async_suspend(&limit->wait, "async_wait_for");
         async_timer_clear(&limit->timer);
     }
-    if (limit->child->state == ASYNC_ENDED)
-        return err;
-
-    limit->wait.cancel = pass_on_cancel;
-    async_cancel_coroutine(limit->child);
-    int second = async_suspend(&limit->wait, "async_wait_for");
-    if (err || second)
-        return err ? err : second;
-    return limit->cancelled ? ASYNC_ECANCELED : ASYNC_ETIMEDOUT;
+    if (!err && limit->child->state != ASYNC_ENDED)
+        err = ASYNC_ETIMEDOUT;
+    /* Whoever cancels us meanwhile cancels the child once more. */
+    while (limit->child->state != ASYNC_ENDED) {
+        async_cancel_coroutine(limit->child);
+        int cancelled = async_suspend(&limit->wait, "async_wait_for");
+        if (cancelled)
+            err = cancelled;
+    }
+    return err;
 }
 
 int async_wait_for_at(async_fn *fn, void *job, double seconds, const char *name,
