@@ -62,12 +62,6 @@ static void task_ended(struct async_callback *callback)
     count(gather, failed);
 }
 
-static void count_later(struct async_watcher *watcher)
-{
-    async_call_soon(
-        &CONTAINER_OF(watcher, struct async_late_watcher, watcher)->callback);
-}
-
 /* Tasks that ended before the gather began are counted as one, a turn later. */
 static void count_had_ended(struct async_callback *callback)
 {
@@ -88,14 +82,13 @@ static int watch(struct gather *gather, struct async_task *task,
     if (!late)
         return ASYNC_ENOMEM;
     *late = (struct async_late_watcher){
-        .watcher = {.ended = count_later},
         .callback = {.run = task_ended},
         .owner = gather,
         .record = record,
         .task = task,
     };
     async_pin(record);
-    async_watch(record, &late->watcher);
+    async_watch_late(record, late);
     gather->left++;
     return 0;
 }

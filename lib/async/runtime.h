@@ -115,6 +115,10 @@ bool async_cancel_coroutine(struct async_coroutine *task);
 
 void async_watch(struct async_coroutine *task, struct async_watcher *watcher);
 
+/* Calls late->callback.run, which the caller has set, a turn after the end. */
+void async_watch_late(struct async_coroutine *task,
+                      struct async_late_watcher *late);
+
 /* Keeps the record in memory until async_unpin, also once it is collected. */
 void async_pin(struct async_coroutine *record);
 void async_unpin(struct async_coroutine *record);

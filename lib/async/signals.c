@@ -80,7 +80,6 @@ static int open_wake_pipe(struct async_loop *loop)
         close_wake_pipe();
     return err;
 }
-/* ---- Both -------------------------------------------------------------- */
 
 static bool is_main_thread(void)
 {

@@ -410,6 +410,19 @@ void async_watch(struct async_coroutine *task, struct async_watcher *watcher)
     task->last_watcher = &watcher->next;
 }
 
+static void queue_late(struct async_watcher *watcher)
+{
+    async_call_soon(
+        &CONTAINER_OF(watcher, struct async_late_watcher, watcher)->callback);
+}
+
+void async_watch_late(struct async_coroutine *task,
+                      struct async_late_watcher *late)
+{
+    late->watcher.ended = queue_late;
+    async_watch(task, &late->watcher);
+}
+
 struct async_coroutine *async_record_of(struct async_task *task)
 {
     if (!task->async_private)

@@ -30,20 +30,13 @@ static void child_ended(struct async_callback *callback)
     async_resume(&limit->wait);
 }
 
-static void call_child_ended(struct async_watcher *watcher)
-{
-    async_call_soon(
-        &CONTAINER_OF(watcher, struct async_late_watcher, watcher)->callback);
-}
-
 static void watch(struct time_limit *limit)
 {
     struct async_late_watcher *late = &limit->child->gathered;
 
-    late->watcher.ended = call_child_ended;
     late->callback.run = child_ended;
     late->owner = limit;
-    async_watch(limit->child, &late->watcher);
+    async_watch_late(limit->child, late);
 }
 
 /*
