@@ -229,6 +229,14 @@ static void raise_descriptor_limit(void)
     }
 }
 
+static void observe(struct async_loop *loop, struct async_observer *observer)
+{
+    if (!observer)
+        return;
+    observer->next = loop->observers;
+    loop->observers = observer;
+}
+
 static int open_loop(struct async_loop *loop)
 {
     int err = async_poller_open(&loop->poller);
@@ -245,7 +253,7 @@ static int open_loop(struct async_loop *loop)
         async_loop = NULL;
         return err;
     }
-    loop->observer = async_timeline_begin();
+    observe(loop, async_timeline_begin());
     return 0;
 }
 
@@ -257,8 +265,12 @@ static void close_loop(struct async_loop *loop)
         loop->closers = closer->next;
         closer->close(closer);
     }
-    if (loop->observer)
-        loop->observer->finish(loop->observer);
+    while (loop->observers) {
+        struct async_observer *observer = loop->observers;
+
+        loop->observers = observer->next;
+        observer->finish(observer);
+    }
     async_signals_close(loop);
     async_poller_close(&loop->poller);
     async_stacks_free(&loop->stacks);

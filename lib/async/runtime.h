@@ -165,14 +165,22 @@ struct async_queue_of_callbacks {
     struct async_callback head; /* the list is a ring through head */
 };
 
-/* Who is told of everything that happens to tasks: a timeline. */
+/* What is told of a task's life. */
+enum async_moment {
+    ASYNC_AT_SPAWN,
+    ASYNC_AT_RESUME,  /* also its first step */
+    ASYNC_AT_SUSPEND, /* the only one with a wait; also once it has returned,
+                         if children that nobody awaited keep it */
+    ASYNC_AT_CANCEL,  /* async_current() is who cancels it, NULL: the loop */
+    ASYNC_AT_END      /* also of one that never began */
+};
+
+/* Who is told of everything that happens to tasks, such as a timeline. */
 struct async_observer {
-    void (*spawned)(struct async_observer *self, struct async_coroutine *task);
-    void (*resumed)(struct async_observer *self, struct async_coroutine *task);
-    void (*suspended)(struct async_observer *self, struct async_coroutine *task,
-                      const struct async_wait *wait);
-    void (*ended)(struct async_observer *self, struct async_coroutine *task);
+    void (*told)(struct async_observer *self, enum async_moment moment,
+                 struct async_coroutine *task, const struct async_wait *wait);
     void (*finish)(struct async_observer *self); /* the run is over */
+    struct async_observer *next;
 };
 
 struct async_loop {
@@ -193,11 +201,21 @@ struct async_loop {
     struct async_coroutine *free;       /* linked by next_sibling */
     unsigned spawned;
     struct async_closer *closers;
-    struct async_observer *observer;
+    struct async_observer *observers;
 };
 
 /* This thread's; NULL outside of async_run. */
 extern _Thread_local struct async_loop *async_loop;
+
+static inline void async_tell(enum async_moment moment,
+                              struct async_coroutine *task,
+                              const struct async_wait *wait)
+{
+    struct async_observer *observer = async_loop->observers;
+
+    for (; observer; observer = observer->next)
+        observer->told(observer, moment, task, wait);
+}
 
 /* Makes fd ready to be handed to the poller. */
 void async_fd_init(struct async_fd *fd);

@@ -147,8 +147,7 @@ static void end(struct async_coroutine *task)
         async_stack_give_back(&loop->stacks, task->stack);
         task->stack = NULL;
     }
-    if (loop->observer)
-        loop->observer->ended(loop->observer, task);
+    async_tell(ASYNC_AT_END, task, NULL);
     for (; watcher; watcher = next) {
         next = watcher->next;
         watcher->ended(watcher);
@@ -188,6 +187,11 @@ static void reap_children(struct async_callback *step)
 
 static void returned(struct async_coroutine *task)
 {
+    static const struct async_wait for_children = {
+        .what = "the tasks that it has not awaited",
+        .reason = ASYNC_FOR_TASKS,
+    };
+
     task->state = ASYNC_RETURNED;
     if (!task->first_child) {
         end(task);
@@ -196,6 +200,7 @@ static void returned(struct async_coroutine *task)
     /* A turn later, so that a child spawned last takes its first step. */
     task->step.run = reap_children;
     async_call_soon(&task->step);
+    async_tell(ASYNC_AT_SUSPEND, task, &for_children);
 }
 
 /* ---- Steps ------------------------------------------------------------- */
@@ -256,8 +261,7 @@ static void take_step(struct async_callback *step)
         return;
     task->state = ASYNC_RUNNING;
     loop->current = task;
-    if (loop->observer)
-        loop->observer->resumed(loop->observer, task);
+    async_tell(ASYNC_AT_RESUME, task, NULL);
     async_context_switch(&loop->context, &task->context, false);
     loop->current = NULL;
     if (task->state == ASYNC_RETURNED)
@@ -322,8 +326,7 @@ __attribute__((noinline)) int async_suspend(struct async_wait *wait,
             deliver_cancel(task);
         }
     }
-    if (loop->observer)
-        loop->observer->suspended(loop->observer, task, wait);
+    async_tell(ASYNC_AT_SUSPEND, task, wait);
     async_context_switch(&task->context, &loop->context, false);
     return why_resumed(task);
 }
@@ -359,8 +362,7 @@ struct async_coroutine *async_start(async_fn *fn, void *job, const char *name,
     task->step.run = take_step;
     if (loop->current)
         adopt(loop->current, task);
-    if (loop->observer)
-        loop->observer->spawned(loop->observer, task);
+    async_tell(ASYNC_AT_SPAWN, task, NULL);
     async_call_soon(&task->step);
     return task;
 }
@@ -508,6 +510,7 @@ bool async_cancel_coroutine(struct async_coroutine *task)
     if (task->state == ASYNC_ENDED)
         return false;
     task->cancels++;
+    async_tell(ASYNC_AT_CANCEL, task, NULL);
     deliver_cancel(task);
     return true;
 }

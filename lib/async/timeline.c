@@ -82,10 +82,8 @@ static void note(struct timeline *timeline, struct async_coroutine *task,
     row->events[row->count++] = event;
 }
 
-static void on_spawned(struct async_observer *self,
-                       struct async_coroutine *task)
+static void spawned(struct timeline *timeline, struct async_coroutine *task)
 {
-    struct timeline *timeline = CONTAINER_OF(self, struct timeline, observer);
     struct row *rows =
         grow(timeline->rows, timeline->count, &timeline->room, sizeof *rows);
 
@@ -97,28 +95,25 @@ static void on_spawned(struct async_observer *self,
     timeline->rows[timeline->count++] = (struct row){.name = task->name};
 }
 
-static void on_resumed(struct async_observer *self,
-                       struct async_coroutine *task)
+static void told(struct async_observer *self, enum async_moment moment,
+                 struct async_coroutine *task, const struct async_wait *wait)
 {
     struct timeline *timeline = CONTAINER_OF(self, struct timeline, observer);
-    bool first =
-        !timeline->incomplete && timeline->rows[task->number - 1].count == 0;
 
-    note(timeline, task, (struct event){.what = first ? STARTED : RESUMED});
-}
+    if (moment == ASYNC_AT_SPAWN)
+        spawned(timeline, task);
+    if (timeline->incomplete)
+        return;
 
-static void on_suspended(struct async_observer *self,
-                         struct async_coroutine *task,
-                         const struct async_wait *wait)
-{
-    note(CONTAINER_OF(self, struct timeline, observer), task,
-         (struct event){.what = SUSPENDED, .reason = wait->reason});
-}
-
-static void on_ended(struct async_observer *self, struct async_coroutine *task)
-{
-    note(CONTAINER_OF(self, struct timeline, observer), task,
-         (struct event){.what = ENDED, .result = task->result});
+    bool first = timeline->rows[task->number - 1].count == 0;
+    if (moment == ASYNC_AT_RESUME)
+        note(timeline, task, (struct event){.what = first ? STARTED : RESUMED});
+    if (moment == ASYNC_AT_SUSPEND)
+        note(timeline, task,
+             (struct event){.what = SUSPENDED, .reason = wait->reason});
+    if (moment == ASYNC_AT_END)
+        note(timeline, task,
+             (struct event){.what = ENDED, .result = task->result});
 }
 
 /* ---- How it is drawn --------------------------------------------------- */
@@ -458,10 +453,7 @@ struct async_observer *async_timeline_begin(void)
     if (!timeline)
         return NULL; /* the run itself may still succeed */
     timeline->observer = (struct async_observer){
-        .spawned = on_spawned,
-        .resumed = on_resumed,
-        .suspended = on_suspended,
-        .ended = on_ended,
+        .told = told,
         .finish = finish,
     };
     timeline->begin = async_now_ns();
