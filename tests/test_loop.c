@@ -61,7 +61,7 @@ static int pipe_between_tasks(void *job)
 {
     int *ends = job;
     struct reader reader = {.fd = {.fd = ends[0], .ready = readable},
-                            .wait = {.what = "a pipe"}};
+                            .wait = {.what = "waits for a pipe"}};
     struct async_task writer;
     char byte = '?';
 
@@ -93,7 +93,7 @@ static void a_descriptor_wakes_a_task(void **state)
 static int cancelled_reader(void *job)
 {
     struct reader reader = {.fd = {.fd = *(int *)job, .ready = readable},
-                            .wait = {.what = "a pipe"}};
+                            .wait = {.what = "waits for a pipe"}};
     char byte;
     int err = read_byte(&reader, &byte);
 
@@ -278,7 +278,7 @@ static void a_keeper_owns_the_clock(void **state)
 {
     struct keeper keeper = {
         .base = {.idle = keeper_idle, .hold = keeper_hold},
-        .operation = {.what = "an operation"},
+        .operation = {.what = "waits for an operation"},
     };
     (void)state;
 

@@ -472,7 +472,7 @@ static int run_as_task(void *job)
     const struct student_run *run = job;
     struct async_task task;
 
-    async_spawn_at(&task, run_student, job, run->name, "the judge", 0);
+    async_spawn_at(&task, run_student, job, run->name, "the judge");
     student = &task;
     int err = async_await(&task);
     student = NULL;

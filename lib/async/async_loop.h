@@ -44,7 +44,8 @@ enum async_reason {
     ASYNC_FOR_TURN,     /* is ready, lets others run first */
     ASYNC_FOR_TIME,
     ASYNC_FOR_TASKS,
-    ASYNC_FOR_PERMIT,
+    ASYNC_FOR_PERMIT, /* for what another task gives */
+    ASYNC_FOR_THREAD,
     ASYNC_FOR_NETWORK
 };
 
@@ -58,10 +59,12 @@ enum async_reason {
  * task as NULL does.
  */
 struct async_wait {
-    const char *what;         /* in: "sleeping", for people who read a dump */
+    const char *what;         /* in: "sleeps", for people who read a dump */
     enum async_reason reason; /* in */
     bool (*cancel)(struct async_wait *self); /* in, or NULL */
-    struct async_coroutine *task;
+    struct async_coroutine *awaited; /* the task that it waits for, or NULL */
+    struct async_coroutine *task;    /* whose wait it is */
+    const char *whom;                /* the function that suspended it */
 };
 
 /*

@@ -133,6 +133,13 @@ void async_clock_set_flowing(bool flowing)
     thread_clock.flows = flowing;
 }
 
+void async_clock_use_real(void)
+{
+    set_clock();
+    thread_clock.kind = CLOCK_REAL;
+    thread_clock.flows = true;
+}
+
 void async_clock_jump(int64_t now)
 {
     if (now > thread_clock.base)
@@ -320,7 +327,7 @@ static void wake_sleeper(struct async_callback *due)
 static int sleep_until(int64_t deadline)
 {
     struct sleeper sleeper = {
-        .wait = {.what = "sleeping", .reason = ASYNC_FOR_TIME},
+        .wait = {.what = "sleeps", .reason = ASYNC_FOR_TIME},
         .timer = {.due = {.run = wake_sleeper}},
     };
 
@@ -337,7 +344,8 @@ static int sleep_until(int64_t deadline)
 
 int async_yield(void)
 {
-    struct async_wait wait = {.what = "ready", .reason = ASYNC_FOR_TURN};
+    struct async_wait wait = {.what = "lets others run",
+                              .reason = ASYNC_FOR_TURN};
 
     if (!async_current_for("async_yield"))
         return ASYNC_ENOLOOP;

@@ -84,6 +84,8 @@ const char *async_strerror(int err)
         return "no memory for one more task";
     case ASYNC_EINTERRUPTED:
         return "interrupted";
+    case ASYNC_ECLOSED:
+        return "the queue is closed";
     default:
         break;
     }

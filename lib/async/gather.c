@@ -111,9 +111,9 @@ static size_t watch_all(struct gather *gather)
 
     for (size_t i = 0; i < gather->n; i++) {
         struct async_task *task = &gather->tasks[i];
-        if (!task->async_private && gather->reaping)
+        if (!task->async_private.record && gather->reaping)
             continue;
-        if (!task->async_private)
+        if (!task->async_private.record)
             fail_never_spawned(gather, i);
 
         struct async_coroutine *record = async_record_of(task);
@@ -162,7 +162,9 @@ static int wait_for_all(struct gather *gather, const char *caller)
     int err = 0;
 
     gather->wait.reason = ASYNC_FOR_TASKS;
-    gather->wait.what = "tasks";
+    gather->wait.what = gather->reaping
+                            ? "waits for tasks that it has cancelled"
+                            : "waits for the tasks that it gathers";
     gather->wait.cancel = cancel_gather;
     size_t unwatched = watch_all(gather);
     if (gather->left)
@@ -170,7 +172,7 @@ static int wait_for_all(struct gather *gather, const char *caller)
     if (unwatched)
         err = await_unwatched(gather);
     for (size_t i = 0; i < gather->n; i++)
-        if (gather->tasks[i].async_private)
+        if (gather->tasks[i].async_private.record)
             async_collect(&gather->tasks[i]);
     return err ? err : gather->cancelled ? ASYNC_ECANCELED : 0;
 }
@@ -220,7 +222,7 @@ void async_reap(struct async_task *tasks, size_t n)
    memory. */
 static struct async_task *spawn_each(async_fn *fn, void *jobs, size_t job_size,
                                      size_t n, const char *name,
-                                     const char *file, int line)
+                                     const char *place)
 {
     struct async_task *tasks = calloc(n + !n, sizeof *tasks);
 
@@ -229,19 +231,18 @@ static struct async_task *spawn_each(async_fn *fn, void *jobs, size_t job_size,
         return NULL;
     }
     for (size_t i = 0; i < n; i++)
-        async_spawn_at(&tasks[i], fn, (char *)jobs + i * job_size, name, file,
-                       line);
+        async_spawn_at(&tasks[i], fn, (char *)jobs + i * job_size, name, place);
     return tasks;
 }
 
 int async_gather_each_at(async_fn *fn, void *jobs, size_t job_size, size_t n,
-                         const char *name, const char *file, int line)
+                         const char *name, const char *place)
 {
+    async_place = place;
     if (!async_current_for("async_gather_each"))
         return ASYNC_ENOLOOP;
 
-    struct async_task *tasks =
-        spawn_each(fn, jobs, job_size, n, name, file, line);
+    struct async_task *tasks = spawn_each(fn, jobs, job_size, n, name, place);
     if (!tasks)
         return ASYNC_ENOMEM;
     int err = async_gather(tasks, n);
@@ -251,13 +252,13 @@ int async_gather_each_at(async_fn *fn, void *jobs, size_t job_size, size_t n,
 
 int async_gather_each_all_at(async_fn *fn, void *jobs, size_t job_size,
                              size_t n, int *errs, const char *name,
-                             const char *file, int line)
+                             const char *place)
 {
+    async_place = place;
     if (!async_current_for("async_gather_each_all"))
         return ASYNC_ENOLOOP;
 
-    struct async_task *tasks =
-        spawn_each(fn, jobs, job_size, n, name, file, line);
+    struct async_task *tasks = spawn_each(fn, jobs, job_size, n, name, place);
     if (!tasks)
         return ASYNC_ENOMEM;
     int err = async_gather_all(tasks, n);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -135,9 +136,30 @@ void async_on_close(struct async_closer *closer)
 
 /* ---- Waiting ----------------------------------------------------------- */
 
+/* Cancels all tasks but main, the latest first: they form a tree below it. */
+static void cancel_all(struct async_loop *loop)
+{
+    struct async_coroutine *task = loop->main;
+
+    while (task->last_child)
+        task = task->last_child;
+    while (task != loop->main) {
+        async_cancel_coroutine(task);
+        if (!task->previous_sibling) {
+            task = task->parent;
+            continue;
+        }
+        task = task->previous_sibling;
+        while (task->last_child)
+            task = task->last_child;
+    }
+}
+
 /*
  * The first time that nothing is left which could wake anybody, main is told
- * so, and unwinds; the second time there is nothing more to be done.
+ * so, and unwinds; if that moves nothing (main waits for tasks that it has
+ * cancelled before), everybody is. The second time there is nothing more to be
+ * done.
  */
 static void deadlock(struct async_loop *loop)
 {
@@ -146,6 +168,8 @@ static void deadlock(struct async_loop *loop)
         abort();
     loop->deadlocked = true;
     async_cancel_coroutine(loop->main);
+    if (nothing_ready(loop))
+        cancel_all(loop);
 }
 
 static void poll_fds(struct async_loop *loop, int64_t nanoseconds)
@@ -171,23 +195,33 @@ static void ask_time_keeper(struct async_loop *loop)
         deadlock(loop);
 }
 
+/* A virtual clock flows meanwhile: what we wait for is real. */
+static void poll_until(struct async_loop *loop, int64_t deadline)
+{
+    bool flows = async_clock_flows();
+
+    async_clock_set_flowing(true);
+    int64_t left = deadline - async_now_ns();
+    poll_fds(loop, left > 0 ? async_real_ns(left) : 0);
+    async_clock_set_flowing(flows);
+}
+
 /* Nothing is ready: waits, or moves the clock, until something may be. */
 static void idle(struct async_loop *loop)
 {
     int64_t next = async_next_deadline();
+    bool outside = loop->outside || loop->threading;
 
-    if (async_clock_keeper() && !loop->outside) {
+    if (async_clock_keeper() && !outside)
         ask_time_keeper(loop);
-    } else if (next == INT64_MAX && !loop->outside) {
+    else if (next == INT64_MAX && !outside)
         deadlock(loop);
-    } else if (next == INT64_MAX || async_clock_keeper()) {
+    else if (next == INT64_MAX || async_clock_keeper())
         poll_fds(loop, -1);
-    } else if (!async_clock_flows()) {
+    else if (async_clock_flows() || outside)
+        poll_until(loop, next);
+    else
         async_clock_jump(next);
-    } else {
-        int64_t left = next - async_now_ns();
-        poll_fds(loop, left > 0 ? async_real_ns(left) : 0);
-    }
 }
 
 static void handle_interrupts(struct async_loop *loop)
@@ -239,13 +273,17 @@ static void observe(struct async_loop *loop, struct async_observer *observer)
 
 static int open_loop(struct async_loop *loop)
 {
+    static atomic_ullong runs;
     int err = async_poller_open(&loop->poller);
 
     if (err)
         return err;
     queue_init(&loop->ready);
     queue_init(&loop->turn);
+    loop->first_serial = ++runs << ASYNC_SERIAL_BITS;
+    loop->cancelling.last = &loop->cancelling.first;
     raise_descriptor_limit();
+    signal(SIGPIPE, SIG_IGN);
     async_loop = loop;
     err = async_signals_open(loop);
     if (err) {
@@ -254,6 +292,7 @@ static int open_loop(struct async_loop *loop)
         return err;
     }
     observe(loop, async_timeline_begin());
+    observe(loop, async_debug_begin());
     return 0;
 }
 
@@ -272,9 +311,11 @@ static void close_loop(struct async_loop *loop)
         observer->finish(observer);
     }
     async_signals_close(loop);
+    async_threads_close(loop);
+    async_descriptors_free(loop);
     async_poller_close(&loop->poller);
     async_stacks_free(&loop->stacks);
-    async_coroutines_free(loop);
+    async_records_free(loop);
     free(loop->timers.heap);
     async_loop = NULL;
 }
@@ -292,9 +333,9 @@ int async_run(async_fn *fn, void *job)
     if (err)
         return err;
 
-    loop.main = async_start(fn, job, "main", "", 0);
+    loop.main = async_start(fn, job, "main", NULL);
     if (loop.main) {
-        main_task.async_private = loop.main;
+        async_handle_init(&main_task, loop.main);
         while (loop.main->state != ASYNC_ENDED)
             take_turn(&loop);
         async_collect(&main_task);

@@ -32,9 +32,9 @@ static void on_bad_address(int number, siginfo_t *info, void *context)
         async_stack_overflowed(&loop->stacks, task->stack, info->si_addr)) {
         async_say("async: stack overflow in task ");
         async_say(task->name);
-        if (*task->file) {
-            async_say(", spawned in ");
-            async_say(task->file);
+        if (task->spawned_at) {
+            async_say(", spawned at ");
+            async_say(task->spawned_at);
         }
         async_say(".\n  Each task has a stack of ");
         async_say(stack_size);

@@ -23,30 +23,49 @@ static FILE *report(void)
     return stderr;
 }
 
-static void print_place(FILE *file, const struct async_coroutine *task)
+/* ", at file:line", if it is known. */
+static void print_place(FILE *file, const char *place)
 {
-    if (task->line)
-        fprintf(file, "task %u, %s, spawned at %s:%d", task->number, task->name,
-                task->file, task->line);
-    else
-        fprintf(file, "task %u, %s", task->number, task->name);
+    if (place)
+        fprintf(file, ", at %s", place);
+}
+
+static void print_task(FILE *file, const struct async_coroutine *task)
+{
+    fprintf(file, "task %u, %s", task->number, task->name);
+    if (task->spawned_at)
+        fprintf(file, ", spawned at %s", task->spawned_at);
 }
 
 void async_report_outside(const char *caller)
 {
-    fprintf(report(),
-            "async: %s() was called outside of any task.\n"
-            "  Only a task can be suspended: call it from a function that "
-            "async_run() or\n  async_main() runs, or that was spawned there.\n",
-            caller);
+    FILE *file = report();
+
+    fprintf(file, "async: %s() was called outside of any task", caller);
+    print_place(file, async_place);
+    fputs(".\n", file);
+    if (async_loop)
+        fputs("  A callback (of libcurl, say) runs on the loop's own stack and "
+              "cannot wait:\n  leave what is to be done to a task, and wake it "
+              "with async_event_set().\n",
+              file);
+    else
+        fputs("  Only a task can be suspended: call it from a function that "
+              "async_run() or\n  async_main() runs, or that was spawned "
+              "there.\n",
+              file);
 }
 
 void async_report_nested(void)
 {
-    fprintf(report(),
-            "async: async_run() was called inside async_run().\n"
-            "  There is one loop, and it is running already: call the function "
-            "itself, or\n  spawn it.\n");
+    FILE *file = report();
+
+    fputs("async: async_run() was called inside async_run()", file);
+    print_place(file, async_place);
+    fputs(
+        ".\n  There is one loop, and it is running already: call the function "
+        "itself, or\n  spawn it.\n",
+        file);
 }
 
 void async_report_never_awaited(const struct async_coroutine *task)
@@ -54,7 +73,7 @@ void async_report_never_awaited(const struct async_coroutine *task)
     FILE *file = report();
 
     fputs("async: never awaited: ", file);
-    print_place(file, task);
+    print_task(file, task);
     if (task->state != ASYNC_ENDED)
         fputs(".\n  The function that spawned it has returned; the task is "
               "cancelled.\n",
@@ -68,90 +87,240 @@ void async_report_never_awaited(const struct async_coroutine *task)
     fputs("  Whoever spawns a task also awaits, gathers or reaps it.\n", file);
 }
 
-void async_report_reused(const struct async_coroutine *task, const char *file,
-                         int line)
+void async_report_reused(const struct async_coroutine *task, const char *place)
 {
-    FILE *out = report();
+    FILE *file = report();
 
-    fprintf(out,
-            "async: one struct async_task for two tasks, at %s:%d.\n  It still "
+    fprintf(file,
+            "async: one struct async_task for two tasks, at %s.\n  It still "
             "belongs to ",
-            file, line);
-    print_place(out, task);
+            place);
+    print_task(file, task);
     fputs(",\n  which now nobody can await. Use an array with an element for "
           "each task.\n",
-          out);
+          file);
+}
+
+void async_report_lost_frame(const struct async_coroutine *task)
+{
+    FILE *file = report();
+
+    fputs("async: a task has lost its memory: ", file);
+    print_task(file, task);
+    fputs(".\n  The function that spawned it has returned, and with it went "
+          "the task's job or\n  its struct async_task. Before it returns, on "
+          "every path, it must await, gather\n  or reap its tasks. The program "
+          "cannot go on.\n",
+          file);
 }
 
 void async_report_over_release(void)
 {
-    fprintf(report(),
-            "async: a semaphore was released more often than acquired.\n"
-            "  The release is ignored. Release once after each acquire that "
-            "returned 0,\n  and only then.\n");
+    FILE *file = report();
+
+    fputs("async: a semaphore was released more often than acquired", file);
+    print_place(file, async_place);
+    fputs(".\n  The release is ignored. Release once after each acquire that "
+          "returned 0,\n  and only then.\n",
+          file);
 }
 
 void async_report_deadlock(void)
 {
-    fprintf(report(),
-            "async: deadlock: every task waits, and nothing is left that could "
-            "wake one.\n");
+    report();
+    fputs("async: deadlock: every task waits, and nothing is left that could "
+          "wake one.\n",
+          stderr);
     async_dump();
-    fprintf(stderr, "  Whom do they wait for? Look for a permit that is never "
-                    "released, or for\n  tasks that wait for each other.\n");
+    fputs("  Whom do they wait for? Look for a permit that is never released, "
+          "an event\n  that nobody sets, a queue that nobody fills or closes, "
+          "or tasks that wait for\n  each other.\n",
+          stderr);
+}
+
+void async_report_held(const struct async_coroutine *task, double seconds,
+                       const char *from, const char *whom)
+{
+    FILE *file = report();
+
+    fputs("async: ", file);
+    print_task(file, task);
+    fprintf(file,
+            ",\n  kept the thread for %.3f s, and nobody else could run:\n",
+            seconds);
+    if (from)
+        fprintf(file, "  after %s", from);
+    else
+        fputs("  from its beginning", file);
+    if (whom && task->place)
+        fprintf(file, " and up to %s, %s()", task->place, whom);
+    else if (!whom)
+        fputs(" to its end", file);
+    fputs(".\n  Suspend in between, or hand what takes so long to "
+          "async_to_thread().\n",
+          file);
 }
 
 /* ---- The table of tasks ------------------------------------------------ */
 
+/* A line, put together without printf: a signal handler prints it, too. */
+struct line {
+    char text[256];
+    size_t length;
+};
+
+static void put(struct line *line, const char *text)
+{
+    while (*text && line->length < sizeof line->text - 2)
+        line->text[line->length++] = *text++;
+}
+
+static void put_number(struct line *line, size_t number)
+{
+    char digits[24];
+    size_t i = sizeof digits - 1;
+
+    digits[i] = '\0';
+    do
+        digits[--i] = (char)('0' + number % 10);
+    while (number /= 10);
+    put(line, digits + i);
+}
+
+static void put_up_to(struct line *line, size_t column)
+{
+    do
+        put(line, " ");
+    while (line->length < column);
+}
+
+static void say_line(struct line *line)
+{
+    line->text[line->length++] = '\n';
+    line->text[line->length] = '\0';
+    async_say(line->text);
+    line->length = 0;
+}
+
+/* What the task does; a wait for one other task wants its name behind it. */
 static const char *state_of(const struct async_coroutine *task)
 {
     switch (task->state) {
     case ASYNC_NEW:
-        return "not started yet";
+        return "has not begun";
     case ASYNC_RUNNING:
-        return "running";
+        return "runs";
     case ASYNC_WAITING:
-        return task->wait ? task->wait->what : "ready";
+        return task->wait ? task->wait->what : "can go on";
     case ASYNC_RETURNED:
     case ASYNC_LEAVING:
         return "has returned, its children have not";
     case ASYNC_ENDED:
         break;
     }
-    return task->result ? "failed" : "done";
+    return task->result ? "has failed" : "has ended";
 }
+
+enum { NAME_COLUMN = 9, STATE_COLUMN = 31 };
 
 static void dump(const struct async_coroutine *task)
 {
-    bool waits = task->state == ASYNC_WAITING && task->wait;
+    const struct async_wait *wait =
+        task->state == ASYNC_WAITING ? task->wait : NULL;
+    struct line line = {.length = 0};
 
-    fprintf(stderr, "  %6u  %-24.24s %s%s", task->number, task->name,
-            waits ? "waits for " : "", state_of(task));
-    if (task->line)
-        fprintf(stderr, "  (%s:%d)", task->file, task->line);
-    fputc('\n', stderr);
+    put(&line, "  ");
+    put_number(&line, task->number);
+    put_up_to(&line, NAME_COLUMN);
+    put(&line, task->name);
+    put_up_to(&line, STATE_COLUMN);
+    put(&line, state_of(task));
+    if (wait && wait->awaited) {
+        put(&line, " task ");
+        put_number(&line, wait->awaited->number);
+    }
+    say_line(&line);
+    if (!(wait && task->place) && !task->spawned_at)
+        return;
+    put_up_to(&line, NAME_COLUMN);
+    if (wait && task->place) {
+        put(&line, "at ");
+        put(&line, task->place);
+    }
+    if (task->spawned_at) {
+        put(&line, wait && task->place ? ", spawned at " : "spawned at ");
+        put(&line, task->spawned_at);
+    }
+    say_line(&line);
+}
+
+enum { MOST_TASKS = 20, MOST_STATES = 12 };
+
+/* How many of the tasks that are not listed are in which state. */
+struct rest {
+    const char *states[MOST_STATES];
+    size_t counts[MOST_STATES];
+};
+
+static void count(struct rest *rest, const char *state)
+{
+    size_t i = 0;
+
+    while (i < MOST_STATES - 1 && rest->states[i] && rest->states[i] != state)
+        i++;
+    if (!rest->states[i])
+        rest->states[i] = i < MOST_STATES - 1 ? state : "does something else";
+    rest->counts[i]++;
+}
+
+static void say_rest(const struct rest *rest)
+{
+    struct line line = {.length = 0};
+
+    for (size_t i = 0; i < MOST_STATES && rest->states[i]; i++) {
+        put(&line, "  and ");
+        put_number(&line, rest->counts[i]);
+        put(&line, " more");
+        put_up_to(&line, STATE_COLUMN);
+        put(&line, rest->states[i]);
+        say_line(&line);
+    }
+}
+
+/* The next in the tree of tasks: children before siblings. */
+static const struct async_coroutine *next(const struct async_coroutine *task)
+{
+    if (task->first_child)
+        return task->first_child;
+    while (task && !task->next_sibling)
+        task = task->parent;
+    return task ? task->next_sibling : NULL;
+}
+
+void async_dump_loop(const struct async_loop *loop)
+{
+    const struct async_coroutine *task = loop ? loop->main : NULL;
+    struct rest rest = {{NULL}, {0}};
+
+    if (!task) {
+        async_say("async: no tasks: async_run() is not running.\n");
+        return;
+    }
+    async_say("  task   function              what it does\n");
+    /* A signal may have come while a list was being changed: whatever is read
+       then, this comes to an end. */
+    for (size_t i = 0; task && i <= loop->spawned; i++) {
+        if (i < MOST_TASKS)
+            dump(task);
+        else
+            count(&rest, state_of(task));
+        task = next(task);
+    }
+    say_rest(&rest);
 }
 
 void async_dump(void)
 {
-    const struct async_coroutine *task = async_loop ? async_loop->main : NULL;
-
     report();
-    if (!task) {
-        fputs("async: no tasks: async_run() is not running.\n", stderr);
-        return;
-    }
-    fputs("    task  function                 state\n", stderr);
-    while (task) {
-        dump(task);
-        /* Children before siblings; they form a tree below main. */
-        if (task->first_child) {
-            task = task->first_child;
-            continue;
-        }
-        while (task && !task->next_sibling)
-            task = task->parent;
-        if (task)
-            task = task->next_sibling;
-    }
+    async_dump_loop(async_loop);
 }

@@ -10,7 +10,7 @@
 #ifndef ASYNC_RUNTIME_H
 #define ASYNC_RUNTIME_H
 
-#include "async/async_loop.h"
+#include "async/async_loop.h" /* which must find ASYNC_RUNTIME_H defined */
 #include "async/poller.h"
 #include "async/stack.h"
 #include "async/switch.h"
@@ -20,6 +20,8 @@
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #define NS_PER_SECOND INT64_C(1000000000)
+
+struct async_loop; /* below */
 
 /* ---- error.c: an error and its text ------------------------------------ */
 
@@ -32,6 +34,9 @@ struct async_error {
 int async_record_error(int err, const char *text);
 
 /* ---- task.c: tasks ----------------------------------------------------- */
+
+/* Where the last call of the API stands, in whatever task: see async.h. */
+extern _Thread_local const char *async_place;
 
 /*
  * Somebody who wants to know that a task has ended. ended is called at once, in
@@ -69,9 +74,10 @@ struct async_coroutine {
     /* Set when it is spawned, and never changed. */
     async_fn *fn;
     void *job;
-    const char *name, *file; /* the function's, and where it was spawned */
-    int line;
-    unsigned number; /* counts spawned tasks; main is 1 */
+    const char *name;          /* the function's */
+    const char *spawned_at;    /* file:line; NULL: by the runtime */
+    unsigned number;           /* counts the tasks of this run; main is 1 */
+    unsigned long long serial; /* no other record ever has it */
 
     /* Written by the task while it runs, by the loop otherwise. */
     enum async_state state;
@@ -79,16 +85,22 @@ struct async_coroutine {
     struct async_context context; /* where it goes on */
     struct async_stack *stack;    /* from its first step until its end */
     struct async_wait *wait;      /* what it waits for; NULL once woken */
-    bool passing_on;              /* is telling what it waits for of a cancel */
+    const char *place;            /* where: file:line, or NULL */
     bool cancel_pending;          /* to be delivered when it next resumes */
+    bool cancel_held;             /* until the outermost shield is left */
+    unsigned shields;             /* async_shield calls that it is in */
     int cancels;                  /* how often it was cancelled */
-    int result;                   /* once it has returned */
+    unsigned long cancel_round;   /* see async_deliver_cancel() */
+    struct async_coroutine *next_to_cancel;
+    int result; /* once it has returned */
 
     /* Who waits for its end. */
     struct async_watcher *first_watcher, **last_watcher;
     struct async_late_watcher gathered; /* room for the first gather's */
-    unsigned pins;                      /* late watchers yet to be called */
-    bool forgotten;                     /* free it when they have been */
+    struct async_late_watcher any;      /* async_wait_any's */
+    uint64_t noticed; /* by async_wait_any: as the how many-th; 0: not yet */
+    unsigned pins;    /* late watchers yet to be called */
+    bool forgotten;   /* free it when they have been */
 
     /* Whose result it is: children stay listed until they are collected. */
     const struct async_task *handle; /* to be compared only: may dangle */
@@ -105,13 +117,16 @@ struct async_coroutine *async_current(void);
 /* The current task; NULL, and a report that names the caller, if none runs. */
 struct async_coroutine *async_current_for(const char *caller);
 
+/* Whether its function has not returned yet. */
+static inline bool async_is_alive(const struct async_coroutine *task)
+{
+    return task->state < ASYNC_RETURNED;
+}
+
 /* A new child of the current task (or of nobody), its first step queued. NULL
    without memory. */
 struct async_coroutine *async_start(async_fn *fn, void *job, const char *name,
-                                    const char *file, int line);
-
-/* Cancels a task, as async_cancel does. */
-bool async_cancel_coroutine(struct async_coroutine *task);
+                                    const char *place);
 
 void async_watch(struct async_coroutine *task, struct async_watcher *watcher);
 
@@ -119,16 +134,30 @@ void async_watch(struct async_coroutine *task, struct async_watcher *watcher);
 void async_watch_late(struct async_coroutine *task,
                       struct async_late_watcher *late);
 
+/* ---- record.c: records and handles ------------------------------------- */
+
+/* A new record with its numbers, the rest zeroed; NULL without memory. */
+struct async_coroutine *async_record_new(void);
+
+/* Frees the memory of all records. */
+void async_records_free(struct async_loop *loop);
+
 /* Keeps the record in memory until async_unpin, also once it is collected. */
 void async_pin(struct async_coroutine *record);
 void async_unpin(struct async_coroutine *record);
 
-/* Makes the handle that of a task which has failed and been collected. */
+void async_adopt(struct async_coroutine *parent, struct async_coroutine *child);
+void async_leave_parent(struct async_coroutine *child);
+
+/* Makes the handle that of a new task. */
+void async_handle_init(struct async_task *task, struct async_coroutine *record);
+
+/* Makes the handle that of a task which has failed, and was not awaited yet. */
 void async_fail(struct async_task *task, int err, const char *text);
 
 /*
- * The runtime's record of a handle: NULL if its result has been collected.
- * A handle that was never spawned becomes one that failed with -EINVAL.
+ * The runtime's record of a handle: NULL if there is none any more. A handle
+ * without a task of this run becomes one that failed with -EINVAL.
  */
 struct async_coroutine *async_record_of(struct async_task *task);
 
@@ -137,6 +166,52 @@ struct async_coroutine *async_record_of(struct async_task *task);
  * Returns the result; its text becomes the current task's latest error.
  */
 int async_collect(struct async_task *task);
+bool async_is_collected(const struct async_task *task);
+
+/* A serial number is the run's, and behind it so many bits for the task's. */
+enum { ASYNC_SERIAL_BITS = 40 };
+
+/* ---- cancel.c: asking a task to stop ----------------------------------- */
+
+/* Those that are yet to be told: see async_deliver_cancel(). */
+struct async_cancelling {
+    bool going_on;
+    unsigned long round;
+    struct async_coroutine *first, **last;
+};
+
+/* Cancels a task, as async_cancel does. */
+bool async_cancel_coroutine(struct async_coroutine *task);
+
+/* Tells the task's wait of a cancellation that has been counted. */
+void async_deliver_cancel(struct async_coroutine *task);
+
+/* ---- sync.c: tasks that wait for each other ---------------------------- */
+
+/* On the stack of the task that waits. */
+struct async_waiter {
+    struct async_wait wait;
+    struct async_waiters *line;
+    struct async_waiter *next, *previous;
+    bool woken; /* by async_wake_first, and no longer in line */
+};
+
+/*
+ * Waits at the end of the line. Returns 0 once woken, or ASYNC_ECANCELED, and
+ * then *woken tells whether it had been woken, too.
+ */
+int async_wait_in_line(struct async_waiters *line, const char *what,
+                       const char *whom, bool *woken) ASYNC_SUSPENDS;
+
+/* Wakes the first in line; false if nobody waits. */
+bool async_wake_first(struct async_waiters *line);
+
+/* ---- thread.c, descriptor.c -------------------------------------------- */
+
+struct async_threads;
+struct async_descriptor;
+void async_threads_close(struct async_loop *loop);
+void async_descriptors_free(struct async_loop *loop);
 
 /* ---- clock.c: time and timers ------------------------------------------ */
 
@@ -151,6 +226,7 @@ int64_t async_deadline_after(double seconds);
 
 /* Whether time moves by itself: not while it is virtual and nothing outside. */
 bool async_clock_flows(void);
+void async_clock_use_real(void); /* in this thread, whatever is set */
 void async_clock_set_flowing(bool flowing); /* of a virtual clock */
 void async_clock_jump(int64_t now);         /* of a clock that does not flow */
 struct async_time_keeper *async_clock_keeper(void);
@@ -189,11 +265,18 @@ struct async_loop {
     struct async_context context;          /* the loop's own stack */
     struct async_coroutine *current;       /* NULL while the loop itself runs */
     struct async_coroutine *main;
+    unsigned long long first_serial; /* all of its tasks' begin with it */
+    struct async_cancelling cancelling;
     bool deadlocked, deadlock_delivered;
     struct async_timers timers;
     struct async_poller poller;
-    size_t watched;     /* file descriptors */
-    size_t outside;     /* operations in flight outside the program */
+    size_t watched;   /* file descriptors */
+    size_t outside;   /* operations in flight outside the program */
+    size_t threading; /* and in threads of this program */
+    uint64_t noticed; /* ends that async_wait_any has noticed */
+    struct async_threads *threads;         /* NULL: none yet */
+    struct async_descriptor **descriptors; /* by number; NULL: never used */
+    size_t descriptor_room;
     int interrupts;     /* Ctrl-C: how many have been acted on */
     bool takes_signals; /* this loop is the main thread's */
     struct async_stacks stacks;
@@ -220,10 +303,7 @@ static inline void async_tell(enum async_moment moment,
 /* Makes fd ready to be handed to the poller. */
 void async_fd_init(struct async_fd *fd);
 
-/* Frees the memory of all tasks. */
-void async_coroutines_free(struct async_loop *loop);
-
-/* ---- signals.c: Ctrl-C; overflow.c: the guard pages -------------------- */
+/* ---- signals.c: Ctrl-C, Ctrl-\; overflow.c: the guard pages ----------- */
 
 int async_signals_open(struct async_loop *loop);
 void async_signals_close(struct async_loop *loop);
@@ -237,13 +317,27 @@ void async_overflow_close(void);
 /* For signal handlers, which may use nothing but write(2). */
 void async_say(const char *text);
 
+/* These say at async_place where it happened. */
 void async_report_outside(const char *caller);
 void async_report_nested(void);
-void async_report_never_awaited(const struct async_coroutine *task);
-void async_report_reused(const struct async_coroutine *task, const char *file,
-                         int line);
 void async_report_over_release(void);
+
+void async_report_never_awaited(const struct async_coroutine *task);
+void async_report_reused(const struct async_coroutine *task, const char *place);
+void async_report_lost_frame(const struct async_coroutine *task);
 void async_report_deadlock(void);
+
+/* from: where the task went on, NULL: where it began. whom: the function that
+   then suspended it, at its place; NULL: it ended. */
+void async_report_held(const struct async_coroutine *task, double seconds,
+                       const char *from, const char *whom);
+
+/* async_dump() of a loop, from a signal handler, too. */
+void async_dump_loop(const struct async_loop *loop);
+
+/* The observer that reports tasks which keep the thread for too long, or NULL
+   without ASYNC_DEBUG=1. */
+struct async_observer *async_debug_begin(void);
 
 /* ---- timeline.c -------------------------------------------------------- */
 

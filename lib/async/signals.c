@@ -1,8 +1,9 @@
 /*
- * signals.c - Ctrl-C.
+ * signals.c - Ctrl-C and Ctrl-\.
  *
- * The first one cancels the main task: every task unwinds and cleans up. The
- * second stops the program at once. Signals belong to the main thread's loop.
+ * The first Ctrl-C cancels the main task: every task unwinds and cleans up. The
+ * second stops the program at once. Ctrl-\ shows what every task is doing.
+ * Signals belong to the main thread's loop.
  */
 #include "async/runtime.h"
 
@@ -20,7 +21,9 @@ static volatile sig_atomic_t interrupts;
 /* A byte written here ends the loop's wait, also if it has not begun yet. */
 static int wake_pipe[2] = {-1, -1};
 static struct async_fd wake_fd;
-static struct sigaction old_interrupt;
+static struct sigaction old_interrupt, old_quit;
+static struct async_loop *volatile main_loop;
+static pthread_t main_thread;
 
 int async_interrupts(void)
 {
@@ -43,6 +46,31 @@ static void on_interrupt(int number)
         /* The pipe is full of wake-ups: one more would not help. */
     }
     errno = saved;
+}
+
+/* At once and not from the loop: a task in an endless loop is what one wants to
+   see. */
+static void on_quit(int number)
+{
+    int saved = errno;
+
+    if (pthread_equal(pthread_self(), main_thread))
+        async_dump_loop(main_loop);
+    else
+        pthread_kill(main_thread, number); /* whose tasks they are */
+    errno = saved;
+}
+
+/* Whoever started us with a signal ignored (nohup, &) wants it ignored. */
+static void handle(int number, void (*handler)(int), struct sigaction *old)
+{
+    struct sigaction action = {.sa_handler = handler,
+                               .sa_flags = SA_ONSTACK | SA_RESTART};
+
+    sigemptyset(&action.sa_mask);
+    sigaction(number, NULL, old);
+    if (old->sa_handler != SIG_IGN)
+        sigaction(number, &action, NULL);
 }
 
 static void drain_wake_pipe(struct async_fd *fd, int events)
@@ -92,12 +120,9 @@ static bool is_main_thread(void)
 
 int async_signals_open(struct async_loop *loop)
 {
-    struct sigaction action = {.sa_handler = on_interrupt};
-
     if (!is_main_thread())
         return 0;
 
-    sigaction(SIGINT, NULL, &old_interrupt);
     int err = async_overflow_open();
     if (err)
         return err;
@@ -107,12 +132,11 @@ int async_signals_open(struct async_loop *loop)
         return err;
     }
     loop->takes_signals = true;
-    signal(SIGPIPE, SIG_IGN);
     interrupts = 0;
-    /* Whoever started us with Ctrl-C ignored (nohup, &) wants it ignored. */
-    sigemptyset(&action.sa_mask);
-    if (old_interrupt.sa_handler != SIG_IGN)
-        sigaction(SIGINT, &action, NULL);
+    main_thread = pthread_self();
+    main_loop = loop;
+    handle(SIGINT, on_interrupt, &old_interrupt);
+    handle(SIGQUIT, on_quit, &old_quit);
     return 0;
 }
 
@@ -121,6 +145,8 @@ void async_signals_close(struct async_loop *loop)
     if (!loop->takes_signals)
         return;
     sigaction(SIGINT, &old_interrupt, NULL);
+    sigaction(SIGQUIT, &old_quit, NULL);
+    main_loop = NULL;
     close_wake_pipe();
     async_overflow_close();
 }

@@ -8,10 +8,9 @@
  */
 #include "async/runtime.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+
+_Thread_local const char *async_place;
 
 struct async_coroutine *async_current(void)
 {
@@ -30,104 +29,6 @@ struct async_coroutine *async_current_for(const char *caller)
 bool async_in_task(const char *caller)
 {
     return async_current_for(caller) != NULL;
-}
-
-/* ---- Records ----------------------------------------------------------- */
-
-struct async_coroutine_slab {
-    struct async_coroutine_slab *next;
-    size_t used;
-    struct async_coroutine records[];
-};
-
-enum { RECORDS_PER_SLAB = 256 };
-
-static struct async_coroutine *take_record(struct async_loop *loop)
-{
-    struct async_coroutine *record = loop->free;
-    struct async_coroutine_slab *slab = loop->slabs;
-
-    if (record) {
-        loop->free = record->next_sibling;
-        return record;
-    }
-    if (!slab || slab->used == RECORDS_PER_SLAB) {
-        slab = malloc(sizeof *slab +
-                      RECORDS_PER_SLAB * sizeof(struct async_coroutine));
-        if (!slab)
-            return NULL;
-        slab->used = 0;
-        slab->next = loop->slabs;
-        loop->slabs = slab;
-    }
-    return &slab->records[slab->used++];
-}
-
-static void adopt(struct async_coroutine *parent, struct async_coroutine *child)
-{
-    child->parent = parent;
-    child->previous_sibling = parent->last_child;
-    if (parent->last_child)
-        parent->last_child->next_sibling = child;
-    else
-        parent->first_child = child;
-    parent->last_child = child;
-}
-
-static void free_record(struct async_coroutine *record)
-{
-    record->next_sibling = async_loop->free;
-    async_loop->free = record;
-}
-
-static void leave_parent(struct async_coroutine *child)
-{
-    struct async_coroutine *parent = child->parent;
-
-    if (!parent)
-        return;
-    if (child->previous_sibling)
-        child->previous_sibling->next_sibling = child->next_sibling;
-    else
-        parent->first_child = child->next_sibling;
-    if (child->next_sibling)
-        child->next_sibling->previous_sibling = child->previous_sibling;
-    else
-        parent->last_child = child->previous_sibling;
-    child->parent = NULL;
-}
-
-/*
- * Its result has been collected. One that nobody ever collects stays until the
- * loop closes: a handle may still point to it.
- */
-static void forget(struct async_coroutine *child)
-{
-    leave_parent(child);
-    child->forgotten = true;
-    if (!child->pins)
-        free_record(child);
-}
-
-void async_pin(struct async_coroutine *record)
-{
-    record->pins++;
-}
-
-void async_unpin(struct async_coroutine *record)
-{
-    if (--record->pins == 0 && record->forgotten)
-        free_record(record);
-}
-
-void async_coroutines_free(struct async_loop *loop)
-{
-    while (loop->slabs) {
-        struct async_coroutine_slab *slab = loop->slabs;
-
-        loop->slabs = slab->next;
-        free(slab);
-    }
 }
 
 /* ---- The end of a task ------------------------------------------------- */
@@ -153,7 +54,7 @@ static void end(struct async_coroutine *task)
         watcher->ended(watcher);
     }
     if (parent && parent->state == ASYNC_LEAVING) {
-        leave_parent(task);
+        async_leave_parent(task);
         if (!parent->first_child)
             end(parent);
     }
@@ -179,7 +80,7 @@ static void reap_children(struct async_callback *step)
         }
         if (!child->first_watcher)
             async_report_never_awaited(child);
-        leave_parent(child);
+        async_leave_parent(child);
     }
     if (!task->first_child)
         end(task);
@@ -188,7 +89,7 @@ static void reap_children(struct async_callback *step)
 static void returned(struct async_coroutine *task)
 {
     static const struct async_wait for_children = {
-        .what = "the tasks that it has not awaited",
+        .what = "has returned, its children have not",
         .reason = ASYNC_FOR_TASKS,
     };
 
@@ -225,6 +126,7 @@ static void run_function(void)
     struct async_coroutine *task = async_loop->current;
 
     async_context_arrived(NULL, &async_loop->context);
+    async_place = NULL;
     task->result = call_function(task);
     task->state = ASYNC_RETURNED;
     async_context_switch(&task->context, &async_loop->context, true);
@@ -268,28 +170,6 @@ static void take_step(struct async_callback *step)
         returned(task);
 }
 
-/*
- * Tells what the task waits for that it is cancelled, or else the task. Tasks
- * that wait for each other in a circle pass it on once around.
- */
-static void deliver_cancel(struct async_coroutine *task)
-{
-    struct async_wait *wait = task->wait;
-
-    if (task->passing_on)
-        return;
-    if (wait && wait->cancel) {
-        task->passing_on = true;
-        bool taken = wait->cancel(wait);
-        task->passing_on = false;
-        if (taken)
-            return;
-    }
-    task->cancel_pending = true;
-    if (wait)
-        async_resume(wait);
-}
-
 /* What the suspending call of a task that goes on returns. */
 static int why_resumed(struct async_coroutine *task)
 {
@@ -307,27 +187,55 @@ static int why_resumed(struct async_coroutine *task)
     return 0;
 }
 
+/*
+ * A function that spawned tasks has returned, and nobody waited for them: their
+ * jobs lay in its frame. Live frames are above this one, so what a running
+ * child points to must not lie below it. Only the latest children are looked
+ * at: each child is the latest when its spawner next suspends or spawns.
+ */
+static void check_frames(const struct async_coroutine *task, uintptr_t frame)
+{
+    const struct async_coroutine *child = task->last_child;
+
+    for (; child; child = child->previous_sibling) {
+        uintptr_t job = (uintptr_t)child->job;
+        uintptr_t handle = (uintptr_t)child->handle;
+        uintptr_t bottom = (uintptr_t)task->stack->bottom;
+
+        if ((job < bottom || job >= frame) &&
+            (handle < bottom || handle >= frame))
+            return;
+        if (child->state != ASYNC_ENDED) {
+            async_report_lost_frame(child);
+            abort();
+        }
+    }
+}
+
 /* Never inlined: see switch.h. */
 __attribute__((noinline)) int async_suspend(struct async_wait *wait,
                                             const char *whom)
 {
     struct async_coroutine *task = async_current_for(whom);
-    struct async_loop *loop = async_loop;
 
     if (!task)
         return ASYNC_ENOLOOP;
+    check_frames(task, (uintptr_t)__builtin_frame_address(0));
     wait->task = task;
+    wait->whom = whom;
+    task->place = async_place;
     task->state = ASYNC_WAITING;
     /* If its step is queued already, it waits for nothing but its turn. */
     if (!task->step.next) {
         task->wait = wait;
         if (task->cancel_pending) {
             task->cancel_pending = false;
-            deliver_cancel(task);
+            async_deliver_cancel(task);
         }
     }
     async_tell(ASYNC_AT_SUSPEND, task, wait);
-    async_context_switch(&task->context, &loop->context, false);
+    async_context_switch(&task->context, &async_loop->context, false);
+    async_place = task->place;
     return why_resumed(task);
 }
 
@@ -344,66 +252,49 @@ void async_resume(struct async_wait *wait)
 /* ---- Spawning ---------------------------------------------------------- */
 
 struct async_coroutine *async_start(async_fn *fn, void *job, const char *name,
-                                    const char *file, int line)
+                                    const char *place)
 {
     struct async_loop *loop = async_loop;
-    struct async_coroutine *task = take_record(loop);
+    struct async_coroutine *task = async_record_new();
 
     if (!task)
         return NULL;
-    memset(task, 0, offsetof(struct async_coroutine, error.text));
     task->fn = fn;
     task->job = job;
     task->name = name;
-    task->file = file;
-    task->line = line;
-    task->number = ++loop->spawned;
-    task->last_watcher = &task->first_watcher;
+    task->spawned_at = place;
     task->step.run = take_step;
     if (loop->current)
-        adopt(loop->current, task);
+        async_adopt(loop->current, task);
     async_tell(ASYNC_AT_SPAWN, task, NULL);
     async_call_soon(&task->step);
     return task;
 }
 
-/* Stands in a handle for a record that is no more. */
-static struct async_coroutine collected;
-
-void async_fail(struct async_task *task, int err, const char *text)
-{
-    task->err = err;
-    snprintf(task->errmsg, sizeof task->errmsg, "%s", text);
-    task->async_private = &collected;
-}
-
 void async_spawn_at(struct async_task *task, async_fn *fn, void *job,
-                    const char *name, const char *file, int line)
+                    const char *name, const char *place)
 {
-    struct async_coroutine *parent = async_current_for("async_spawn");
-    struct async_coroutine *previous = parent ? parent->last_child : NULL;
+    async_place = place;
 
+    struct async_coroutine *parent = async_current_for("async_spawn");
     if (!parent) {
         async_fail(task, ASYNC_ENOLOOP, async_strerror(ASYNC_ENOLOOP));
         return;
     }
+    check_frames(parent, (uintptr_t)__builtin_frame_address(0));
     /* A loop that spawns all its tasks in one variable: the handle of the task
        spawned before is the one that is about to be overwritten. */
-    if (previous && previous->handle == task)
-        async_report_reused(previous, file, line);
+    if (parent->last_child && parent->last_child->handle == task)
+        async_report_reused(parent->last_child, place);
 
-    struct async_coroutine *child = async_start(fn, job, name, file, line);
-    if (!child) {
+    struct async_coroutine *child = async_start(fn, job, name, place);
+    if (child)
+        async_handle_init(task, child);
+    else
         async_fail(task, ASYNC_ENOMEM, async_strerror(ASYNC_ENOMEM));
-        return;
-    }
-    child->handle = task;
-    task->err = ASYNC_EINPROGRESS;
-    task->errmsg[0] = '\0';
-    task->async_private = child;
 }
 
-/* ---- Waiting for one task, and cancelling it --------------------------- */
+/* ---- Waiting for one task ---------------------------------------------- */
 
 void async_watch(struct async_coroutine *task, struct async_watcher *watcher)
 {
@@ -425,39 +316,9 @@ void async_watch_late(struct async_coroutine *task,
     async_watch(task, &late->watcher);
 }
 
-struct async_coroutine *async_record_of(struct async_task *task)
-{
-    if (!task->async_private)
-        async_fail(task, -EINVAL, "the task was never spawned");
-    return task->async_private == &collected ? NULL : task->async_private;
-}
-
-int async_collect(struct async_task *task)
-{
-    struct async_coroutine *record = async_record_of(task);
-
-    /* If it runs, the handle was spawned into again under a waiter's eyes. */
-    if (record && record->state == ASYNC_ENDED) {
-        task->err = record->result;
-        if (!task->err)
-            task->errmsg[0] = '\0';
-        else if (record->error.err == task->err)
-            memcpy(task->errmsg, record->error.text, sizeof task->errmsg);
-        else
-            snprintf(task->errmsg, sizeof task->errmsg, "%s",
-                     async_strerror(task->err));
-        task->async_private = &collected;
-        forget(record);
-    }
-    if (task->err)
-        async_record_error(task->err, task->errmsg);
-    return task->err;
-}
-
 struct awaiting {
     struct async_wait wait;
     struct async_watcher watcher;
-    struct async_coroutine *awaited;
 };
 
 static void awaited_ended(struct async_watcher *watcher)
@@ -465,68 +326,50 @@ static void awaited_ended(struct async_watcher *watcher)
     async_resume(&CONTAINER_OF(watcher, struct awaiting, watcher)->wait);
 }
 
-/* The awaiting task was cancelled: that is passed on, and the wait goes on. */
+/*
+ * The awaiting task was cancelled: that is passed on, and the wait goes on. A
+ * task that has returned, and only waits for its children, cannot be told any
+ * more; then it is the awaiting one's, once it goes on.
+ */
 static bool cancel_awaited(struct async_wait *wait)
 {
-    return async_cancel_coroutine(
-        CONTAINER_OF(wait, struct awaiting, wait)->awaited);
+    if (!async_cancel_coroutine(wait->awaited))
+        wait->task->cancel_pending = true;
+    return true;
 }
 
 /* Whether task awaits whom, or a task that does. */
 static bool awaits(const struct async_coroutine *task,
                    const struct async_coroutine *whom)
 {
-    while (task != whom && task->wait && task->wait->cancel == cancel_awaited)
-        task = CONTAINER_OF(task->wait, struct awaiting, wait)->awaited;
+    while (task != whom && task->wait && task->wait->awaited)
+        task = task->wait->awaited;
     return task == whom;
 }
 
 int async_await(struct async_task *task)
 {
+    struct async_coroutine *current = async_current_for("async_await");
     struct awaiting awaiting = {
-        .wait = {.what = "a task", .reason = ASYNC_FOR_TASKS},
+        .wait = {.what = "waits for",
+                 .reason = ASYNC_FOR_TASKS,
+                 .cancel = cancel_awaited},
         .watcher = {.ended = awaited_ended},
     };
 
-    if (!async_current_for("async_await"))
+    if (!current)
         return ASYNC_ENOLOOP;
 
-    awaiting.awaited = async_record_of(task);
-    if (!awaiting.awaited || awaiting.awaited->state == ASYNC_ENDED)
+    struct async_coroutine *awaited = async_record_of(task);
+    if (!awaited || awaited->state == ASYNC_ENDED)
         return async_collect(task);
-
-    if (awaits(awaiting.awaited, async_current()))
+    if (awaits(awaited, current))
         return async_raise(ASYNC_EDEADLK, "%s awaits the task that awaits it",
-                           async_current()->name);
-    awaiting.wait.cancel = cancel_awaited;
-    async_watch(awaiting.awaited, &awaiting.watcher);
+                           current->name);
+
+    awaiting.wait.awaited = awaited;
+    async_watch(awaited, &awaiting.watcher);
     int err = async_suspend(&awaiting.wait, "async_await");
     int result = async_collect(task);
     return err ? err : result;
-}
-
-bool async_cancel_coroutine(struct async_coroutine *task)
-{
-    if (task->state == ASYNC_ENDED)
-        return false;
-    task->cancels++;
-    async_tell(ASYNC_AT_CANCEL, task, NULL);
-    deliver_cancel(task);
-    return true;
-}
-
-bool async_cancel(struct async_task *task)
-{
-    if (!async_loop || !task->async_private)
-        return false;
-
-    struct async_coroutine *record = async_record_of(task);
-    return record && async_cancel_coroutine(record);
-}
-
-int async_cancelling(void)
-{
-    struct async_coroutine *task = async_current();
-
-    return task ? task->cancels : 0;
 }

@@ -141,6 +141,7 @@ static const struct {
     [CELL_WAITS + ASYNC_FOR_TIME] = {"-", "─", "", "sleeps"},
     [CELL_WAITS + ASYNC_FOR_TASKS] = {".", "·", "", "waits for tasks"},
     [CELL_WAITS + ASYNC_FOR_PERMIT] = {":", "░", "", "waits for a permit"},
+    [CELL_WAITS + ASYNC_FOR_THREAD] = {"~", "~", "", "waits for a thread"},
     [CELL_WAITS + ASYNC_FOR_NETWORK] = {"=", "═", "", "waits for the network"},
     [CELL_START] = {"|", "├", "", "starts"},
     [CELL_GOES_ON] = {"+", "┼", "", "goes on"},

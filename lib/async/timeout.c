@@ -67,14 +67,16 @@ static int wait_with_limit(struct time_limit *limit, double seconds)
 }
 
 int async_wait_for_at(async_fn *fn, void *job, double seconds, const char *name,
-                      const char *file, int line)
+                      const char *place)
 {
     struct async_task task;
     struct time_limit limit = {
-        .wait = {.what = "a task, for a time", .reason = ASYNC_FOR_TASKS},
+        .wait = {.what = "waits, with a time limit, for",
+                 .reason = ASYNC_FOR_TASKS},
         .timer = {.due = {.run = time_is_up}},
     };
 
+    async_place = place;
     if (!async_current_for("async_wait_for"))
         return ASYNC_ENOLOOP;
     if (isnan(seconds))
@@ -82,10 +84,11 @@ int async_wait_for_at(async_fn *fn, void *job, double seconds, const char *name,
     if (isinf(seconds) && seconds > 0)
         return fn(job);
 
-    async_spawn_at(&task, fn, job, name, file, line);
+    async_spawn_at(&task, fn, job, name, place);
     limit.child = async_record_of(&task);
     if (!limit.child)
         return async_collect(&task);
+    limit.wait.awaited = limit.child;
     watch(&limit);
     int err = wait_with_limit(&limit, seconds);
     /* The child may have ended a moment ago, and be about to tell us. */

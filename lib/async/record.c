@@ -1,0 +1,209 @@
+/*
+ * record.c - the runtime's records of tasks, and the handles to them.
+ *
+ * A record lives from its spawn until its result has been collected. The
+ * handle, the caller's struct async_task, points to it, and carries its serial
+ * number, which no other record ever has: so a handle that was copied, or kept
+ * from a run that is over, is recognised, and never followed.
+ */
+#include "async/runtime.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Memory ------------------------------------------------------------ */
+
+struct async_coroutine_slab {
+    struct async_coroutine_slab *next;
+    size_t used;
+    struct async_coroutine records[];
+};
+
+enum { RECORDS_PER_SLAB = 256 };
+
+static struct async_coroutine *take_record(struct async_loop *loop)
+{
+    struct async_coroutine *record = loop->free;
+    struct async_coroutine_slab *slab = loop->slabs;
+
+    if (record) {
+        loop->free = record->next_sibling;
+        return record;
+    }
+    if (!slab || slab->used == RECORDS_PER_SLAB) {
+        slab = malloc(sizeof *slab +
+                      RECORDS_PER_SLAB * sizeof(struct async_coroutine));
+        if (!slab)
+            return NULL;
+        slab->used = 0;
+        slab->next = loop->slabs;
+        loop->slabs = slab;
+    }
+    return &slab->records[slab->used++];
+}
+
+struct async_coroutine *async_record_new(void)
+{
+    struct async_loop *loop = async_loop;
+    struct async_coroutine *record = take_record(loop);
+
+    if (!record)
+        return NULL;
+    memset(record, 0, offsetof(struct async_coroutine, error.text));
+    record->number = ++loop->spawned;
+    record->serial = loop->first_serial + record->number;
+    record->last_watcher = &record->first_watcher;
+    return record;
+}
+
+static void free_record(struct async_coroutine *record)
+{
+    record->next_sibling = async_loop->free;
+    async_loop->free = record;
+}
+
+void async_records_free(struct async_loop *loop)
+{
+    while (loop->slabs) {
+        struct async_coroutine_slab *slab = loop->slabs;
+
+        loop->slabs = slab->next;
+        free(slab);
+    }
+}
+
+void async_pin(struct async_coroutine *record)
+{
+    record->pins++;
+}
+
+void async_unpin(struct async_coroutine *record)
+{
+    if (--record->pins == 0 && record->forgotten)
+        free_record(record);
+}
+
+/* ---- Parents and children ---------------------------------------------- */
+
+void async_adopt(struct async_coroutine *parent, struct async_coroutine *child)
+{
+    child->parent = parent;
+    child->previous_sibling = parent->last_child;
+    if (parent->last_child)
+        parent->last_child->next_sibling = child;
+    else
+        parent->first_child = child;
+    parent->last_child = child;
+}
+
+void async_leave_parent(struct async_coroutine *child)
+{
+    struct async_coroutine *parent = child->parent;
+
+    if (!parent)
+        return;
+    if (child->previous_sibling)
+        child->previous_sibling->next_sibling = child->next_sibling;
+    else
+        parent->first_child = child->next_sibling;
+    if (child->next_sibling)
+        child->next_sibling->previous_sibling = child->previous_sibling;
+    else
+        parent->last_child = child->previous_sibling;
+    child->parent = NULL;
+}
+
+/* ---- Handles ----------------------------------------------------------- */
+
+/* Stand in a handle for a record that is no more, or has never been. */
+static struct async_coroutine collected, failed;
+
+void async_handle_init(struct async_task *task, struct async_coroutine *record)
+{
+    record->handle = task;
+    task->err = ASYNC_EINPROGRESS;
+    task->errmsg[0] = '\0';
+    task->async_private.record = record;
+    task->async_private.serial = record->serial;
+}
+
+void async_fail(struct async_task *task, int err, const char *text)
+{
+    task->err = err;
+    snprintf(task->errmsg, sizeof task->errmsg, "%s", text);
+    task->async_private.record = &failed;
+}
+
+bool async_is_collected(const struct async_task *task)
+{
+    return task->async_private.record == &collected;
+}
+
+/* Why the handle's record must not be looked at; NULL if it may be. */
+static const char *why_stale(const struct async_task *task)
+{
+    const struct async_private_task *handle = &task->async_private;
+
+    if (!handle->record)
+        return "the task was never spawned";
+    if (handle->serial >> ASYNC_SERIAL_BITS !=
+        async_loop->first_serial >> ASYNC_SERIAL_BITS)
+        return "the task belongs to another async_run";
+    if (handle->record->serial != handle->serial)
+        return "the task was awaited through a copy of its struct async_task";
+    return NULL;
+}
+
+struct async_coroutine *async_record_of(struct async_task *task)
+{
+    struct async_coroutine *record = task->async_private.record;
+
+    if (record == &collected || record == &failed)
+        return NULL;
+
+    const char *stale = why_stale(task);
+    if (stale) {
+        async_fail(task, -EINVAL, stale);
+        return NULL;
+    }
+    return record;
+}
+
+/*
+ * Its result has been collected. One that nobody ever collects stays until the
+ * loop closes: a handle may still point to it.
+ */
+static void forget(struct async_coroutine *record)
+{
+    async_leave_parent(record);
+    record->serial = 0;
+    record->forgotten = true;
+    if (!record->pins)
+        free_record(record);
+}
+
+int async_collect(struct async_task *task)
+{
+    struct async_coroutine *record = async_record_of(task);
+
+    /* If it runs, the handle was spawned into again under a waiter's eyes. */
+    if (record && record->state == ASYNC_ENDED) {
+        task->err = record->result;
+        if (!task->err)
+            task->errmsg[0] = '\0';
+        else if (record->error.err == task->err)
+            memcpy(task->errmsg, record->error.text, sizeof task->errmsg);
+        else
+            snprintf(task->errmsg, sizeof task->errmsg, "%s",
+                     async_strerror(task->err));
+        forget(record);
+        record = NULL;
+    }
+    if (!record)
+        task->async_private.record = &collected;
+    if (task->err)
+        async_record_error(task->err, task->errmsg);
+    return task->err;
+}
