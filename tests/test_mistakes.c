@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char output[16384];
+static char output[65536];
 
 /* Runs program in a child process, fills output, returns its wait status. */
 static int run(int (*program)(void))
@@ -114,6 +114,37 @@ static void never_awaited(void **state)
     assert_said("sleeper: the task was cancelled\n");
     assert_said(here(spawn_line + 1));
     assert_said("It failed, and nobody looked: the disk is on fire.");
+}
+
+static int fail_in_cleanup(void *job)
+{
+    int err = async_sleep(1);
+    (void)job;
+
+    return err ? async_raise(-EINVAL, "the sink is blocked") : 0;
+}
+
+static int forget_a_failing_cleanup(void *job)
+{
+    struct async_task task;
+    (void)job;
+
+    async_spawn(&task, fail_in_cleanup, NULL);
+    return async_yield();
+}
+
+static int failing_cleanup_program(void)
+{
+    return async_main(forget_a_failing_cleanup, NULL);
+}
+
+static void a_failure_in_cleanup_is_told(void **state)
+{
+    (void)state;
+    assert_exits(failing_cleanup_program, 0);
+    assert_said("the task is cancelled");
+    assert_said("It failed in its cleanup, and nobody looked: the sink is "
+                "blocked.");
 }
 
 struct order {
@@ -405,6 +436,265 @@ static void stack_overflow(void **state)
 
 #endif
 
+/* ---- A frame that is gone ---------------------------------------------- */
+
+#ifndef ASYNC_ASAN /* which may keep locals elsewhere than on the stack */
+
+static int lost_line;
+
+/* Spawns into its own frame, and returns before the tasks have ended. */
+__attribute__((noinline)) static int fails_early(void)
+{
+    struct async_task tasks[2];
+    double seconds[2] = {10, 20};
+
+    for (int i = 0; i < 2; i++) {
+        lost_line = __LINE__ + 1;
+        async_spawn(&tasks[i], sleeper, &seconds[i]);
+    }
+    int err = async_yield();
+    return err ? err : -EIO;
+}
+
+static int lose_a_frame(void *job)
+{
+    (void)job;
+    int err = fails_early();
+    printf("line %d, %s\n", lost_line, async_strerror(err));
+    return async_yield();
+}
+
+static int lost_frame_program(void)
+{
+    return async_main(lose_a_frame, NULL);
+}
+
+static void a_lost_frame_aborts(void **state)
+{
+    (void)state;
+    int how = run(lost_frame_program);
+
+    assert_true(WIFSIGNALED(how));
+    assert_int_equal(WTERMSIG(how), SIGABRT);
+    lost_line = atoi(strstr(output, "line ") + 5);
+    assert_said("a task has lost its memory: task 3, sleeper, spawned at ");
+    assert_said(here(lost_line));
+}
+
+#endif
+
+/* Its handle and its job are elsewhere, and nothing is lost. */
+__attribute__((noinline)) static void spawn_elsewhere(struct async_task *task)
+{
+    static double seconds = 0;
+
+    async_spawn(task, sleeper, &seconds);
+}
+
+static int helped_by_a_function(void *job)
+{
+    struct async_task tasks[2];
+    (void)job;
+
+    spawn_elsewhere(&tasks[0]);
+    spawn_elsewhere(&tasks[1]);
+    return async_gather(tasks, 2);
+}
+
+static int helped_program(void)
+{
+    return async_main(helped_by_a_function, NULL);
+}
+
+static void a_helper_may_spawn_for_its_caller(void **state)
+{
+    (void)state;
+    assert_exits(helped_program, 0);
+    assert_string_equal(output, "sleeper: success\nsleeper: success\n");
+}
+
+/* ---- Deadlocks of other kinds ------------------------------------------ */
+
+static int wait_twice(void *job)
+{
+    struct async_semaphore *never = job;
+    int err = async_event_wait(&(struct async_event){0});
+
+    printf("cleanup: %s\n", async_strerror(async_semaphore_acquire(never)));
+    return err;
+}
+
+/* The gather has cancelled its tasks already when nothing goes on. */
+static int stuck_in_cleanup(void *job)
+{
+    struct async_semaphore never = {.permits = 0};
+    struct async_task tasks[2];
+    (void)job;
+
+    async_spawn(&tasks[0], wait_twice, &never);
+    async_spawn(&tasks[1], failing, NULL);
+    int err = async_gather(tasks, 2);
+    printf("gather: %s\n", async_strerror(err));
+    return err;
+}
+
+static int stuck_in_cleanup_program(void)
+{
+    return async_main(stuck_in_cleanup, NULL);
+}
+
+static void deadlock_of_tasks_that_were_cancelled(void **state)
+{
+    (void)state;
+    assert_exits(stuck_in_cleanup_program, 1);
+    assert_said("deadlock: every task waits");
+    assert_said("cleanup: the task was cancelled\ngather: deadlock");
+}
+
+static int wait_for_no_event(void *job)
+{
+    struct async_event event = {0};
+    (void)job;
+    return async_event_wait(&event);
+}
+
+static int shielded_for_ever(void *job)
+{
+    return async_shield(wait_for_no_event, job);
+}
+
+static int shield_program(void)
+{
+    return async_main(shielded_for_ever, NULL);
+}
+
+static void deadlock_in_a_shield(void **state)
+{
+    (void)state;
+    assert_exits(shield_program, 1);
+    assert_said("main                  waits for an event\n");
+    assert_said("error: deadlock");
+}
+
+/* ---- Who keeps the thread ---------------------------------------------- */
+
+static int held_line;
+
+static int hold(void *job)
+{
+    (void)job;
+    async_block(0.25); /* from its beginning */
+    held_line = __LINE__ + 1;
+    int err = async_sleep(0.01);
+    async_block(0.0999); /* not long enough */
+    if (!err)
+        err = async_sleep(0.01);
+    async_block(0.1);
+    return err;
+}
+
+static int hold_program(void)
+{
+    setenv("ASYNC_DEBUG", "1", 1);
+    int status = async_main(hold, NULL);
+    setenv("ASYNC_DEBUG", "0", 1);
+    printf("line %d\n", held_line);
+    return status || async_main(hold, NULL);
+}
+
+static void debug_names_who_keeps_the_thread(void **state)
+{
+    char expected[200];
+    (void)state;
+
+    assert_exits(hold_program, 0);
+    held_line = atoi(strstr(output, "line ") + 5);
+    assert_said(
+        "async: task 1, main,\n  kept the thread for 0.250 s, and nobody "
+        "else could run:\n  from its beginning and up to ");
+    snprintf(expected, sizeof expected, "%s, async_sleep().", here(held_line));
+    assert_said(expected);
+    assert_said("kept the thread for 0.100 s");
+    snprintf(expected, sizeof expected, "%s to its end.", here(held_line + 3));
+    assert_said(expected);
+    /* Two reports, and none in the second run. */
+    const char *first = strstr(output, "kept the thread");
+    const char *second = strstr(first + 1, "kept the thread");
+    assert_non_null(second);
+    assert_null(strstr(second + 1, "kept the thread"));
+}
+
+/* ---- The table of tasks ------------------------------------------------ */
+
+static int wait_at_event(void *job)
+{
+    return async_event_wait(job);
+}
+
+static int many_waiters(void *job)
+{
+    enum { N = 1000 };
+    static struct async_task tasks[N + 1];
+    static double seconds = 3600;
+    struct async_event event = {0};
+    (void)job;
+
+    async_spawn(&tasks[0], sleeper, &seconds);
+    for (int i = 1; i <= N; i++)
+        async_spawn(&tasks[i], wait_at_event, &event);
+    int err = async_yield();
+    async_dump();
+    async_reap(tasks, N + 1);
+    return err;
+}
+
+static int many_waiters_program(void)
+{
+    return async_main(many_waiters, NULL);
+}
+
+static void a_long_table_is_cut(void **state)
+{
+    int lines = 0;
+    (void)state;
+
+    assert_exits(many_waiters_program, 0);
+    assert_said("  1      main                  runs\n");
+    assert_said("  2      sleeper               sleeps\n         at ");
+    assert_said("  and 982 more                 waits for an event\n");
+    for (const char *c = output; *c; c++)
+        lines += *c == '\n';
+    assert_int_equal(lines, 1 + 1 + 19 * 2 + 1 + 1);
+}
+
+static volatile sig_atomic_t dumped;
+
+/* As one in an endless loop: it never suspends. */
+static int never_suspends(void *job)
+{
+    (void)job;
+    raise(SIGQUIT);
+    dumped = 1;
+    return 0;
+}
+
+static int quit_program(void)
+{
+    struct sigaction action;
+    int status = async_main(never_suspends, NULL);
+
+    sigaction(SIGQUIT, NULL, &action);
+    return status || !dumped || action.sa_handler != SIG_DFL;
+}
+
+static void ctrl_backslash_prints_the_table(void **state)
+{
+    (void)state;
+    assert_exits(quit_program, 0);
+    assert_string_equal(output, "  task   function              what it does\n"
+                                "  1      main                  runs\n");
+}
+
 /* ---- Ctrl-C ------------------------------------------------------------ */
 
 static int interrupt_myself(void *job)
@@ -485,6 +775,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(never_awaited),
+        cmocka_unit_test(a_failure_in_cleanup_is_told),
         cmocka_unit_test(jobs_in_the_frame_that_was_left_stay_readable),
         cmocka_unit_test(one_task_variable_in_a_loop),
         cmocka_unit_test(outside_of_tasks),
@@ -498,6 +789,15 @@ int main(void)
     !defined(ASYNC_TSAN) /* whose own handlers say more */
         cmocka_unit_test(stack_overflow),
 #endif
+        cmocka_unit_test(deadlock_of_tasks_that_were_cancelled),
+        cmocka_unit_test(deadlock_in_a_shield),
+#ifndef ASYNC_ASAN
+        cmocka_unit_test(a_lost_frame_aborts),
+#endif
+        cmocka_unit_test(a_helper_may_spawn_for_its_caller),
+        cmocka_unit_test(debug_names_who_keeps_the_thread),
+        cmocka_unit_test(a_long_table_is_cut),
+        cmocka_unit_test(ctrl_backslash_prints_the_table),
         cmocka_unit_test(ctrl_c_cancels_main),
         cmocka_unit_test(second_ctrl_c_stops_at_once),
         cmocka_unit_test(unknown_settings_are_named),

@@ -464,7 +464,13 @@ void async_dump(void);
  */
 #ifndef ASYNC_RUNTIME_H
 extern _Thread_local const char *async_place;
-#define ASYNC_HERE(call)           (async_place = ASYNC_PLACE, call)
+
+static inline void async_here(const char *place)
+{
+    async_place = place;
+}
+
+#define ASYNC_HERE(call)           (async_here(ASYNC_PLACE), call)
 #define async_run(fn, job)         ASYNC_HERE(async_run((fn), (job)))
 #define async_await(task)          ASYNC_HERE(async_await(task))
 #define async_gather(tasks, n)     ASYNC_HERE(async_gather((tasks), (n)))

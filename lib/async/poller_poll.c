@@ -7,6 +7,7 @@
 #ifndef ASYNC_EPOLL
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -57,6 +58,8 @@ int async_poller_watch(struct async_poller *poller, struct async_fd *fd,
     size_t i = find(poller, fd);
 
     if (!before) {
+        if (fcntl(fd->fd, F_GETFD) < 0)
+            return -errno;
         if (poller->count == poller->room) {
             int err = grow(poller);
             if (err)

@@ -68,6 +68,22 @@ void async_report_nested(void)
         file);
 }
 
+static const char *text_of_result(const struct async_coroutine *task)
+{
+    return task->error.err == task->result ? task->error.text
+                                           : async_strerror(task->result);
+}
+
+void async_report_failed_cleanup(const struct async_coroutine *task)
+{
+    FILE *file = report();
+
+    fputs("async: never awaited: ", file);
+    print_task(file, task);
+    fprintf(file, ".\n  It failed in its cleanup, and nobody looked: %s.\n",
+            text_of_result(task));
+}
+
 void async_report_never_awaited(const struct async_coroutine *task)
 {
     FILE *file = report();
@@ -80,8 +96,7 @@ void async_report_never_awaited(const struct async_coroutine *task)
               file);
     else if (task->result)
         fprintf(file, ".\n  It failed, and nobody looked: %s.\n",
-                task->error.err == task->result ? task->error.text
-                                                : async_strerror(task->result));
+                text_of_result(task));
     else
         fputs(".\n  It happened to end in time.\n", file);
     fputs("  Whoever spawns a task also awaits, gathers or reaps it.\n", file);

@@ -98,9 +98,10 @@ struct async_coroutine {
     struct async_watcher *first_watcher, **last_watcher;
     struct async_late_watcher gathered; /* room for the first gather's */
     struct async_late_watcher any;      /* async_wait_any's */
-    uint64_t noticed; /* by async_wait_any: as the how many-th; 0: not yet */
-    unsigned pins;    /* late watchers yet to be called */
-    bool forgotten;   /* free it when they have been */
+    bool noticed;                       /* by async_wait_any */
+    uint64_t ended_as; /* the how many-th of the run to end, from 1 on */
+    unsigned pins;     /* late watchers yet to be called */
+    bool forgotten;    /* free it when they have been */
 
     /* Whose result it is: children stay listed until they are collected. */
     const struct async_task *handle; /* to be compared only: may dangle */
@@ -273,7 +274,7 @@ struct async_loop {
     size_t watched;   /* file descriptors */
     size_t outside;   /* operations in flight outside the program */
     size_t threading; /* and in threads of this program */
-    uint64_t noticed; /* ends that async_wait_any has noticed */
+    uint64_t ended;   /* so many tasks have */
     struct async_threads *threads;         /* NULL: none yet */
     struct async_descriptor **descriptors; /* by number; NULL: never used */
     size_t descriptor_room;
@@ -323,6 +324,7 @@ void async_report_nested(void);
 void async_report_over_release(void);
 
 void async_report_never_awaited(const struct async_coroutine *task);
+void async_report_failed_cleanup(const struct async_coroutine *task);
 void async_report_reused(const struct async_coroutine *task, const char *place);
 void async_report_lost_frame(const struct async_coroutine *task);
 void async_report_deadlock(void);

@@ -43,6 +43,7 @@ static void end(struct async_coroutine *task)
     if (task->cancel_pending && !task->result)
         task->result = ASYNC_ECANCELED;
     task->state = ASYNC_ENDED;
+    task->ended_as = ++loop->ended;
     if (task->stack) {
         async_context_unmake(&task->context);
         async_stack_give_back(&loop->stacks, task->stack);
@@ -54,6 +55,8 @@ static void end(struct async_coroutine *task)
         watcher->ended(watcher);
     }
     if (parent && parent->state == ASYNC_LEAVING) {
+        if (task->result && task->result != ASYNC_ECANCELED)
+            async_report_failed_cleanup(task);
         async_leave_parent(task);
         if (!parent->first_child)
             end(parent);

@@ -2,7 +2,8 @@
  * wait_any.c - which task ends next?
  *
  * Each task of the set is watched from the first call on that sees it. A turn
- * after its end it is noticed, and numbered: the lowest number is given next.
+ * after its end it is noticed. Of those that have been, the one that ended
+ * first is given next.
  */
 #include "async/runtime.h"
 
@@ -24,7 +25,7 @@ static void notice(struct async_callback *callback)
         CONTAINER_OF(callback, struct async_late_watcher, callback);
     struct async_coroutine *waiter = late->owner;
 
-    late->record->noticed = ++async_loop->noticed;
+    late->record->noticed = true;
     if (waiter->wait && waiter->wait->cancel == cancel_wait)
         async_resume(waiter->wait);
     async_unpin(late->record);
@@ -65,12 +66,12 @@ static bool find_next(struct async_task *tasks, size_t n, size_t *next,
 
         struct async_coroutine *record = async_record_of(&tasks[i]);
         /* One that could not be spawned ended before all others. */
-        uint64_t noticed = record ? record->noticed : 0;
+        uint64_t ended_as = record ? record->ended_as : 0;
         *left = true;
-        if (record && !noticed) {
+        if (record && !record->noticed) {
             watch(record, current);
-        } else if (noticed < earliest) {
-            earliest = noticed;
+        } else if (ended_as < earliest) {
+            earliest = ended_as;
             *next = i;
         }
     }
