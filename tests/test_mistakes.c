@@ -5,6 +5,7 @@
  */
 #include "trace.h"
 
+#include "async/async_loop.h"
 #include "async/checkers.h"
 
 #include <errno.h>
@@ -254,6 +255,48 @@ static int run_again(void *job)
 static int nested_program(void)
 {
     return async_main(run_again, NULL);
+}
+
+struct callback_that_sleeps {
+    struct async_timer timer;
+    int err;
+};
+
+static void sleep_in_callback(struct async_callback *due)
+{
+    struct callback_that_sleeps *callback = (struct callback_that_sleeps *)due;
+
+    callback->err = async_sleep(1);
+}
+
+static int call_back(void *job)
+{
+    struct callback_that_sleeps callback = {
+        .timer = {.due = {.run = sleep_in_callback}},
+    };
+    (void)job;
+
+    int err = async_timer_set(&callback.timer, async_now_ns());
+    if (!err)
+        err = async_yield();
+    if (!err)
+        err = async_yield();
+    printf("%s\n", async_strerror(callback.err));
+    return err;
+}
+
+static int callback_program(void)
+{
+    return async_main(call_back, NULL);
+}
+
+static void a_suspending_call_in_a_callback(void **state)
+{
+    (void)state;
+    assert_exits(callback_program, 0);
+    assert_said("async: async_sleep() was called outside of any task, at ");
+    assert_said("A callback (of libcurl, say) runs on the loop's own stack");
+    assert_said("a suspending call outside of any task\n");
 }
 
 static void run_inside_run(void **state)
@@ -779,6 +822,7 @@ int main(void)
         cmocka_unit_test(jobs_in_the_frame_that_was_left_stay_readable),
         cmocka_unit_test(one_task_variable_in_a_loop),
         cmocka_unit_test(outside_of_tasks),
+        cmocka_unit_test(a_suspending_call_in_a_callback),
         cmocka_unit_test(run_inside_run),
         cmocka_unit_test(semaphore_over_release),
         cmocka_unit_test(semaphore_released_before_any_acquire),

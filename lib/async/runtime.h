@@ -214,7 +214,7 @@ struct async_descriptor;
 void async_threads_close(struct async_loop *loop);
 void async_descriptors_free(struct async_loop *loop);
 
-/* ---- clock.c: time and timers ------------------------------------------ */
+/* ---- clock.c, timer.c: time -------------------------------------------- */
 
 struct async_timers {
     struct async_timer **heap; /* heap[0] is the earliest */

@@ -503,8 +503,7 @@ int async_curl_perform_within(CURL *easy,
                               const struct async_curl_limits *limits)
 {
     struct transfer transfer = {
-        .wait = {.what = "waits for the network",
-                 .reason = ASYNC_FOR_NETWORK},
+        .wait = {.what = "waits for the network", .reason = ASYNC_FOR_NETWORK},
         .easy = easy,
         .limits = *limits,
     };
