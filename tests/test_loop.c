@@ -366,6 +366,29 @@ static void the_real_clock_never_wakes_early(void **state)
     assert_true(slept >= 0.002);
 }
 
+/* ---- Errors of one's own ----------------------------------------------- */
+
+static const char *name_error(int err)
+{
+    return err == -7001 ? "the kettle is empty" : "another trouble with tea";
+}
+
+static void errors_of_a_module_have_names(void **state)
+{
+    static struct async_error_names names = {
+        .first = -7000, .last = -7099, .name = name_error};
+    (void)state;
+
+    assert_string_equal(async_strerror(-7001), "error -7001");
+    async_name_errors(&names);
+    async_name_errors(&names);
+    assert_string_equal(async_strerror(-7001), "the kettle is empty");
+    assert_string_equal(async_strerror(-7099), "another trouble with tea");
+    assert_string_equal(async_strerror(-7100), "error -7100");
+    assert_string_equal(async_strerror(-6999), "error -6999");
+    assert_string_equal(async_errmsg(-7001), "the kettle is empty");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +400,7 @@ int main(void)
         cmocka_unit_test(a_keeper_owns_the_clock),
         cmocka_unit_test(every_thread_may_have_a_loop),
         cmocka_unit_test(the_real_clock_never_wakes_early),
+        cmocka_unit_test(errors_of_a_module_have_names),
     };
 
     return cmocka_run_group_tests(tests, use_virtual_clock, NULL);

@@ -160,6 +160,23 @@ struct async_closer {
 };
 void async_on_close(struct async_closer *closer);
 
+/* ---- Errors of one's own ----------------------------------------------- */
+
+/*
+ * A library's error codes lie below -1010, in a range that no other one uses.
+ * async_strerror asks name() what those from first down to last mean. The
+ * struct lives as long as the program.
+ */
+struct async_error_names {
+    int first, last;              /* in: first is the one nearest to 0 */
+    const char *(*name)(int err); /* in: never NULL */
+    struct async_error_names *next;
+    _Atomic bool added;
+};
+
+/* At any time, in any thread, any number of times. */
+void async_name_errors(struct async_error_names *names);
+
 /* ---- A clock held by somebody else ------------------------------------- */
 
 /*

@@ -7,6 +7,7 @@
 #include "async/runtime.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,6 +62,19 @@ const char *async_errmsg(int err)
     return err && error->err == err ? error->text : async_strerror(err);
 }
 
+/* Once added, a module's names stay: readers need no lock. */
+static struct async_error_names *_Atomic modules;
+
+void async_name_errors(struct async_error_names *names)
+{
+    if (atomic_exchange(&names->added, true))
+        return;
+    names->next = modules;
+    while (!atomic_compare_exchange_weak(&modules, &names->next, names)) {
+        /* Another thread was faster; names->next is what it has added. */
+    }
+}
+
 const char *async_strerror(int err)
 {
     static _Thread_local char unknown[48];
@@ -91,6 +105,9 @@ const char *async_strerror(int err)
     }
     if (err < 0 && err > -1000)
         return strerror(-err);
+    for (struct async_error_names *names = modules; names; names = names->next)
+        if (err <= names->first && err >= names->last)
+            return names->name(err);
     snprintf(unknown, sizeof unknown,
              err < 0 ? "error %d" : "%d is no error: these are negative", err);
     return unknown;
