@@ -133,12 +133,15 @@ struct async_fd {
 };
 
 /*
- * Watches for events (0: no longer). Clear it before closing fd. Returns 0 or
- * a negative errno value; always 0 for no events. Watching alone keeps nobody
- * waiting: see async_outside_begin.
+ * Watches for events (0: no longer). Returns 0 or a negative errno value.
+ * Watching alone keeps nobody waiting: see async_outside_begin.
  */
 int async_fd_watch(struct async_fd *fd, int events)
     __attribute__((warn_unused_result));
+
+/* No longer. To be called before fd is closed; nothing happens if it was not
+   watched. */
+void async_fd_unwatch(struct async_fd *fd);
 
 /*
  * While operations are in flight outside the program (a transfer, a thread),

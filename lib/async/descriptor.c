@@ -31,6 +31,16 @@ static void wake(struct async_wait **waiter)
         async_resume(wait);
 }
 
+/* One of the two has gone. If the other cannot be watched for, it looks for
+   itself, and is told what is wrong. */
+static void watch_for_rest(struct async_descriptor *descriptor)
+{
+    if (watch(descriptor)) {
+        wake(&descriptor->reader);
+        wake(&descriptor->writer);
+    }
+}
+
 static void ready(struct async_fd *fd, int events)
 {
     struct async_descriptor *descriptor =
@@ -40,11 +50,7 @@ static void ready(struct async_fd *fd, int events)
         wake(&descriptor->reader);
     if (events & ASYNC_WRITABLE)
         wake(&descriptor->writer);
-    if (watch(descriptor)) {
-        /* Whoever still waits looks for himself, and is told what is wrong. */
-        wake(&descriptor->reader);
-        wake(&descriptor->writer);
-    }
+    watch_for_rest(descriptor);
 }
 
 /* NULL without memory. */
@@ -97,9 +103,10 @@ static int wait_there(struct async_descriptor *descriptor,
     async_outside_begin();
     err = async_suspend(wait, whom);
     async_outside_end();
-    if (*waiter == wait)
-        *waiter = NULL;
-    (void)!watch(descriptor);
+    if (*waiter == wait) {
+        *waiter = NULL; /* cancelled, not woken */
+        watch_for_rest(descriptor);
+    }
     return err;
 }
 

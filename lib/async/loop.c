@@ -96,24 +96,33 @@ void async_fd_init(struct async_fd *fd)
 
 int async_fd_watch(struct async_fd *fd, int events)
 {
-    struct async_loop *loop = async_loop;
-
+    if (!events)
+        async_fd_unwatch(fd);
     if (events == fd->watched)
         return 0;
     if (!fd->watched)
         async_fd_init(fd);
 
-    /* Watching no longer always succeeds: what fails then is a descriptor that
-       somebody has closed, and that is not watched any more, either. */
-    int err = async_poller_watch(&loop->poller, fd, events, fd->watched);
-    if (err && events)
+    int err = async_poller_watch(&async_loop->poller, fd, events, fd->watched);
+    if (err)
         return err;
-    loop->watched += !fd->watched;
-    loop->watched -= !events;
+    async_loop->watched += !fd->watched;
     fd->watched = events;
     /* What happened is fetched anew: it may be what is no longer wanted. */
     async_call_off(&fd->callback);
     return 0;
+}
+
+void async_fd_unwatch(struct async_fd *fd)
+{
+    if (!fd->watched)
+        return;
+    /* What fails here is a descriptor that somebody has closed, and that is not
+       watched any more, either. */
+    async_poller_watch(&async_loop->poller, fd, 0, fd->watched);
+    async_loop->watched--;
+    fd->watched = 0;
+    async_call_off(&fd->callback);
 }
 
 void async_outside_begin(void)

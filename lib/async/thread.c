@@ -268,7 +268,7 @@ static int run_in_thread(struct thread_job *job)
     async_loop->threading++;
     err = async_suspend(&job->wait, "async_to_thread");
     if (--async_loop->threading == 0)
-        (void)!async_fd_watch(&threads->fd, 0);
+        async_fd_unwatch(&threads->fd);
     if (err || job->cancelled)
         return err ? err : ASYNC_ECANCELED;
     return job->result ? async_record_error(job->result, job->text) : 0;
