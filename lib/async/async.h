@@ -100,11 +100,11 @@ typedef int async_fn(void *job);
  */
 struct async_task {
     int err; /* out: ASYNC_EINPROGRESS until awaited, then its result */
-    char errmsg[ASYNC_ERRMSG_SIZE]; /* out: its error's text, or "" */
-    struct async_private_task {     /* the runtime's, leave it alone */
+    struct async_private_task { /* the runtime's, leave it alone */
         struct async_coroutine *record;
         unsigned long long serial;
     } async_private;
+    char errmsg[ASYNC_ERRMSG_SIZE]; /* out: its error's text, or "" */
 };
 
 /*

@@ -234,7 +234,7 @@ int async_yield(void)
         return ASYNC_ENOLOOP;
     /* Woken before it suspends: its step stands in the queue from now on. */
     wait.task = async_current();
-    async_call_soon(&wait.task->step);
+    async_queue(&wait.task->step);
     return async_suspend(&wait, "async_yield");
 }
 

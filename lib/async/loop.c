@@ -25,23 +25,12 @@ static void queue_init(struct async_queue_of_callbacks *queue)
 
 void async_call_soon(struct async_callback *callback)
 {
-    struct async_callback *head = &async_loop->ready.head;
-
-    if (callback->next)
-        return; /* it is queued */
-    callback->next = head;
-    callback->previous = head->previous;
-    head->previous->next = callback;
-    head->previous = callback;
+    async_queue(callback);
 }
 
 void async_call_off(struct async_callback *callback)
 {
-    if (!callback->next)
-        return;
-    callback->previous->next = callback->next;
-    callback->next->previous = callback->previous;
-    callback->next = NULL;
+    async_unqueue(callback);
 }
 
 static bool nothing_ready(const struct async_loop *loop)
@@ -233,12 +222,26 @@ static void idle(struct async_loop *loop)
         async_clock_jump(next);
 }
 
+static bool is_interrupted(const struct async_loop *loop)
+{
+    return loop->takes_signals && async_interrupts() > loop->interrupts;
+}
+
 static void handle_interrupts(struct async_loop *loop)
 {
-    if (loop->takes_signals && async_interrupts() > loop->interrupts) {
+    if (is_interrupted(loop)) {
         loop->interrupts = async_interrupts();
         async_cancel_coroutine(loop->main);
     }
+}
+
+bool async_next_turn(struct async_loop *loop)
+{
+    if (loop->watched || loop->timers.count || is_interrupted(loop) ||
+        nothing_ready(loop))
+        return false;
+    begin_turn(loop);
+    return true;
 }
 
 static void take_turn(struct async_loop *loop)

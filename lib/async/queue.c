@@ -113,10 +113,10 @@ void async_queue_close(struct async_queue *queue)
     queue->closed = true;
     if (!async_loop)
         return;
-    while (async_wake_first(&queue->async_private.putters)) {
-        /* All of them. */
-    }
     while (async_wake_first(&queue->async_private.getters)) {
         /* All of them: those for whom nothing is left are told so. */
+    }
+    while (async_wake_first(&queue->async_private.putters)) {
+        /* All of them. */
     }
 }

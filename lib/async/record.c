@@ -51,7 +51,9 @@ struct async_coroutine *async_record_new(void)
 
     if (!record)
         return NULL;
-    memset(record, 0, offsetof(struct async_coroutine, error.text));
+    memset(record, 0, offsetof(struct async_coroutine, context));
+    record->gathered.owner = record->any.owner = NULL;
+    record->error.err = 0;
     record->number = ++loop->spawned;
     record->serial = loop->first_serial + record->number;
     record->last_watcher = &record->first_watcher;

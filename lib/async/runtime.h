@@ -81,27 +81,24 @@ struct async_coroutine {
 
     /* Written by the task while it runs, by the loop otherwise. */
     enum async_state state;
-    struct async_callback step;   /* queued: its next step is due */
-    struct async_context context; /* where it goes on */
-    struct async_stack *stack;    /* from its first step until its end */
-    struct async_wait *wait;      /* what it waits for; NULL once woken */
-    const char *place;            /* where: file:line, or NULL */
-    bool cancel_pending;          /* to be delivered when it next resumes */
-    bool cancel_held;             /* until the outermost shield is left */
-    unsigned shields;             /* async_shield calls that it is in */
-    int cancels;                  /* how often it was cancelled */
-    unsigned long cancel_round;   /* see async_deliver_cancel() */
+    struct async_callback step; /* queued: its next step is due */
+    struct async_stack *stack;  /* from its first step until its end */
+    struct async_wait *wait;    /* what it waits for; NULL once woken */
+    const char *place;          /* where: file:line, or NULL */
+    bool cancel_pending;        /* to be delivered when it next resumes */
+    bool cancel_held;           /* until the outermost shield is left */
+    unsigned shields;           /* async_shield calls that it is in */
+    int cancels;                /* how often it was cancelled */
+    int result;                 /* once it has returned */
+    unsigned long cancel_round; /* see async_deliver_cancel() */
     struct async_coroutine *next_to_cancel;
-    int result; /* once it has returned */
 
     /* Who waits for its end. */
     struct async_watcher *first_watcher, **last_watcher;
-    struct async_late_watcher gathered; /* room for the first gather's */
-    struct async_late_watcher any;      /* async_wait_any's */
-    bool noticed;                       /* by async_wait_any */
     uint64_t ended_as; /* the how many-th of the run to end, from 1 on */
     unsigned pins;     /* late watchers yet to be called */
     bool forgotten;    /* free it when they have been */
+    bool noticed;      /* by async_wait_any */
 
     /* Whose result it is: children stay listed until they are collected. */
     const struct async_task *handle; /* to be compared only: may dangle */
@@ -109,14 +106,12 @@ struct async_coroutine {
     struct async_coroutine *first_child, *last_child;
     struct async_coroutine *next_sibling, *previous_sibling;
 
-    struct async_error error; /* its latest; last, for it is never cleared */
+    /* What a new record finds as the last one left it begins here. */
+    struct async_context context;       /* where it goes on */
+    struct async_late_watcher gathered; /* room for the first gather's */
+    struct async_late_watcher any;      /* async_wait_any's */
+    struct async_error error;           /* its latest */
 };
-
-/* The task that runs now; NULL in callbacks and outside of async_run. */
-struct async_coroutine *async_current(void);
-
-/* The current task; NULL, and a report that names the caller, if none runs. */
-struct async_coroutine *async_current_for(const char *caller);
 
 /* Whether its function has not returned yet. */
 static inline bool async_is_alive(const struct async_coroutine *task)
@@ -238,6 +233,9 @@ void async_queue_due_timers(void);
 
 /* ---- loop.c: the loop -------------------------------------------------- */
 
+/* A suspending call outside of any task: see report.c. */
+void async_report_outside(const char *caller);
+
 struct async_queue_of_callbacks {
     struct async_callback head; /* the list is a ring through head */
 };
@@ -291,6 +289,48 @@ struct async_loop {
 /* This thread's; NULL outside of async_run. */
 extern _Thread_local struct async_loop *async_loop;
 
+/* The task that runs now; NULL in callbacks and outside of async_run. */
+static inline struct async_coroutine *async_current(void)
+{
+    return async_loop ? async_loop->current : NULL;
+}
+
+/* The same; NULL, and a report that names the caller, if none runs. */
+static inline struct async_coroutine *async_current_for(const char *caller)
+{
+    struct async_coroutine *task = async_current();
+
+    if (!task)
+        async_report_outside(caller);
+    return task;
+}
+
+/* async_call_soon() and async_call_off(), for the runtime's own callbacks. */
+static inline void async_queue(struct async_callback *callback)
+{
+    struct async_callback *head = &async_loop->ready.head;
+
+    if (callback->next)
+        return; /* it is queued */
+    callback->next = head;
+    callback->previous = head->previous;
+    head->previous->next = callback;
+    head->previous = callback;
+}
+
+static inline void async_unqueue(struct async_callback *callback)
+{
+    if (!callback->next)
+        return;
+    callback->previous->next = callback->next;
+    callback->next->previous = callback->previous;
+    callback->next = NULL;
+}
+
+/* Begins the next turn, if nothing but callbacks has to be looked at for it;
+   otherwise that is the loop's, and false. */
+bool async_next_turn(struct async_loop *loop);
+
 static inline void async_tell(enum async_moment moment,
                               struct async_coroutine *task,
                               const struct async_wait *wait)
@@ -319,7 +359,6 @@ void async_overflow_close(void);
 void async_say(const char *text);
 
 /* These say at async_place where it happened. */
-void async_report_outside(const char *caller);
 void async_report_nested(void);
 void async_report_over_release(void);
 

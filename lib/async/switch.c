@@ -44,11 +44,10 @@ void async_context_make(struct async_context *context, void (*entry)(void),
                         void *bottom, size_t size)
 {
     make(context, entry, bottom, size);
+#if defined(ASYNC_ASAN)
     context->bottom = bottom;
     context->size = size;
     context->fake_stack = NULL;
-    context->fiber = NULL;
-#if defined(ASYNC_ASAN)
     /* The stack's last owner left it in the middle of a function. */
     __asan_unpoison_memory_region(bottom, size);
 #elif defined(ASYNC_TSAN)
@@ -59,8 +58,8 @@ void async_context_make(struct async_context *context, void (*entry)(void),
 void async_context_unmake(struct async_context *context)
 {
 #ifdef ASYNC_TSAN
-    if (context->fiber)
-        __tsan_destroy_fiber(context->fiber);
+    __tsan_destroy_fiber(context->fiber);
+#else
+    (void)context;
 #endif
-    context->fiber = NULL;
 }

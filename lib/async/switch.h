@@ -40,10 +40,14 @@ struct async_context {
     void *frame_pointer;
     void *next_instruction;
 #endif
-    const void *bottom; /* this stack's lowest address, and its size: */
-    size_t size;        /* for AddressSanitizer */
-    void *fake_stack;   /* AddressSanitizer's */
-    void *fiber;        /* ThreadSanitizer's */
+#if defined(ASYNC_ASAN)
+    const void *bottom; /* this stack's lowest address */
+    size_t size;
+    void *fake_stack;
+    struct async_context *came_from; /* who was left for it last */
+#elif defined(ASYNC_TSAN)
+    void *fiber;
+#endif
 };
 
 #if defined(ASYNC_UCONTEXT)
@@ -131,18 +135,16 @@ static inline void async_switch_stacks(struct async_context *from,
 
 #endif
 
-/*
- * To be called first after every switch. came_from is the context that was
- * left; `self` is the one that goes on here, NULL on a stack's first entry.
- */
-static inline void async_context_arrived(struct async_context *self,
-                                         struct async_context *came_from)
+/* To be called first after every switch, with the context that goes on. */
+static inline void async_context_arrived(struct async_context *self)
 {
 #ifdef ASYNC_ASAN
-    __sanitizer_finish_switch_fiber(self ? self->fake_stack : NULL,
-                                    &came_from->bottom, &came_from->size);
+    /* It tells us the bounds of the stack that was left: the loop's are known
+       in no other way. */
+    __sanitizer_finish_switch_fiber(self->fake_stack, &self->came_from->bottom,
+                                    &self->came_from->size);
 #else
-    (void)self, (void)came_from;
+    (void)self;
 #endif
 }
 
@@ -154,6 +156,7 @@ static inline void async_context_switch(struct async_context *from,
                                         struct async_context *to, bool for_ever)
 {
 #if defined(ASYNC_ASAN)
+    to->came_from = from;
     __sanitizer_start_switch_fiber(for_ever ? NULL : &from->fake_stack,
                                    to->bottom, to->size);
 #elif defined(ASYNC_TSAN)
@@ -162,7 +165,7 @@ static inline void async_context_switch(struct async_context *from,
 #endif
     (void)for_ever;
     async_switch_stacks(from, to);
-    async_context_arrived(from, to);
+    async_context_arrived(from);
 }
 
 /*

@@ -12,20 +12,6 @@
 
 _Thread_local const char *async_place;
 
-struct async_coroutine *async_current(void)
-{
-    return async_loop ? async_loop->current : NULL;
-}
-
-struct async_coroutine *async_current_for(const char *caller)
-{
-    struct async_coroutine *task = async_current();
-
-    if (!task)
-        async_report_outside(caller);
-    return task;
-}
-
 bool async_in_task(const char *caller)
 {
     return async_current_for(caller) != NULL;
@@ -81,7 +67,9 @@ static void reap_children(struct async_callback *step)
             async_cancel_coroutine(child);
             continue;
         }
-        if (!child->first_watcher)
+        /* Whoever cancelled it knows how it ended. */
+        bool expected = child->cancels && child->result == ASYNC_ECANCELED;
+        if (!child->first_watcher && !expected)
             async_report_never_awaited(child);
         async_leave_parent(child);
     }
@@ -103,11 +91,18 @@ static void returned(struct async_coroutine *task)
     }
     /* A turn later, so that a child spawned last takes its first step. */
     task->step.run = reap_children;
-    async_call_soon(&task->step);
+    async_queue(&task->step);
     async_tell(ASYNC_AT_SUSPEND, task, &for_children);
 }
 
 /* ---- Steps ------------------------------------------------------------- */
+
+/* What switching away for ever needs of the stack. */
+#ifdef ASYNC_TSAN
+enum { SWITCHING = 2048 };
+#else
+enum { SWITCHING = 512 };
+#endif
 
 /*
  * Calls the task's function a little further down the stack. If it returns
@@ -116,7 +111,7 @@ static void returned(struct async_coroutine *task)
  */
 __attribute__((noinline)) static int call_function(struct async_coroutine *task)
 {
-    volatile char gap[512];
+    volatile char gap[SWITCHING];
 
     gap[0] = 0;
     int result = task->fn(task->job);
@@ -128,7 +123,7 @@ static void run_function(void)
 {
     struct async_coroutine *task = async_loop->current;
 
-    async_context_arrived(NULL, &async_loop->context);
+    async_context_arrived(&task->context);
     async_place = NULL;
     task->result = call_function(task);
     task->state = ASYNC_RETURNED;
@@ -156,21 +151,53 @@ static bool begin(struct async_coroutine *task)
     return true;
 }
 
+/* Makes the task the current one: false if it has ended instead. The caller
+   switches to it. */
+static bool make_current(struct async_coroutine *task)
+{
+    if (task->state == ASYNC_NEW && !begin(task))
+        return false;
+    task->state = ASYNC_RUNNING;
+    async_loop->current = task;
+    async_tell(ASYNC_AT_RESUME, task, NULL);
+    return true;
+}
+
 static void take_step(struct async_callback *step)
 {
     struct async_coroutine *task =
         CONTAINER_OF(step, struct async_coroutine, step);
     struct async_loop *loop = async_loop;
 
-    if (task->state == ASYNC_NEW && !begin(task))
+    if (!make_current(task))
         return;
-    task->state = ASYNC_RUNNING;
-    loop->current = task;
-    async_tell(ASYNC_AT_RESUME, task, NULL);
     async_context_switch(&loop->context, &task->context, false);
+    task = loop->current; /* it may be another one: see below */
     loop->current = NULL;
     if (task->state == ASYNC_RETURNED)
         returned(task);
+}
+
+/*
+ * Whom a task that suspends switches to. If what comes next is a task's step,
+ * too, that is where the loop would go: the way through the loop would be a
+ * second switch.
+ */
+static struct async_context *next_context(struct async_loop *loop)
+{
+    struct async_callback *turn = &loop->turn.head;
+
+    do {
+        while (turn->next->run == take_step) {
+            struct async_coroutine *task =
+                CONTAINER_OF(turn->next, struct async_coroutine, step);
+
+            async_unqueue(turn->next);
+            if (make_current(task))
+                return &task->context;
+        }
+    } while (turn->next == turn && async_next_turn(loop));
+    return &loop->context;
 }
 
 /* What the suspending call of a task that goes on returns. */
@@ -237,7 +264,9 @@ __attribute__((noinline)) int async_suspend(struct async_wait *wait,
         }
     }
     async_tell(ASYNC_AT_SUSPEND, task, wait);
-    async_context_switch(&task->context, &async_loop->context, false);
+    struct async_context *next = next_context(async_loop);
+    if (next != &task->context)
+        async_context_switch(&task->context, next, false);
     async_place = task->place;
     return why_resumed(task);
 }
@@ -249,7 +278,7 @@ void async_resume(struct async_wait *wait)
     if (!task || task->wait != wait)
         return;
     task->wait = NULL;
-    async_call_soon(&task->step);
+    async_queue(&task->step);
 }
 
 /* ---- Spawning ---------------------------------------------------------- */
@@ -270,7 +299,7 @@ struct async_coroutine *async_start(async_fn *fn, void *job, const char *name,
     if (loop->current)
         async_adopt(loop->current, task);
     async_tell(ASYNC_AT_SPAWN, task, NULL);
-    async_call_soon(&task->step);
+    async_queue(&task->step);
     return task;
 }
 
@@ -308,7 +337,7 @@ void async_watch(struct async_coroutine *task, struct async_watcher *watcher)
 
 static void queue_late(struct async_watcher *watcher)
 {
-    async_call_soon(
+    async_queue(
         &CONTAINER_OF(watcher, struct async_late_watcher, watcher)->callback);
 }
 

@@ -34,8 +34,10 @@ static void watch(struct time_limit *limit)
 {
     struct async_late_watcher *late = &limit->child->gathered;
 
-    late->callback.run = child_ended;
-    late->owner = limit;
+    *late = (struct async_late_watcher){
+        .callback = {.run = child_ended},
+        .owner = limit,
+    };
     async_watch_late(limit->child, late);
 }
 

@@ -37,11 +37,15 @@ static void watch(struct async_coroutine *record,
     struct async_late_watcher *any = &record->any;
     bool first = !any->owner;
 
-    any->owner = waiter;
-    if (!first)
+    if (!first) {
+        any->owner = waiter;
         return;
-    any->record = record;
-    any->callback.run = notice;
+    }
+    *any = (struct async_late_watcher){
+        .callback = {.run = notice},
+        .owner = waiter,
+        .record = record,
+    };
     async_pin(record);
     if (record->state == ASYNC_ENDED)
         async_call_soon(&any->callback);
