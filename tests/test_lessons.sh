@@ -15,7 +15,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 count=0
 
-unset ASYNC_CLOCK ASYNC_SPEED ASYNC_TIMELINE ASYNC_DEBUG PREDICT NO_COLOR
+unset ASYNC_CLOCK ASYNC_SPEED ASYNC_TIMELINE ASYNC_TRACE ASYNC_DEBUG PREDICT
+unset NO_COLOR COLUMNS
 unset LLM_PROVIDER OPENAI_API_KEY OPENAI_BASE_URL
 
 # check NAME COMMAND...: the check passes if the command succeeds; what the
