@@ -177,6 +177,15 @@ $(foreach it,$(LESSONS),$(eval $(call numbered,lesson,$(it)): $(BUILD)/$(it)))
 $(foreach it,$(EXERCISES),$(eval $(call numbered,exercise,$(it)): $(BUILD)/$(it)))
 $(foreach it,$(SOLUTIONS),$(eval $(call numbered,solution,$(it)): $(BUILD)/$(it)))
 
+# make lesson3 TIMELINE=1 TRACE=out.json: the runtime's variables, for people
+# who pass settings to make. Only from there: others may export a TRACE, too.
+ifeq ($(origin TIMELINE),command line)
+export ASYNC_TIMELINE = $(TIMELINE)
+endif
+ifeq ($(origin TRACE),command line)
+export ASYNC_TRACE = $(TRACE)
+endif
+
 # exec, so that the program has the terminal, and Ctrl-C, to itself.
 $(filter lesson% exercise% solution%,$(NUMBERED)):
 	@exec $(UNDER) $< $(ARGS)

@@ -436,9 +436,24 @@ int async_wait_writable(int fd) ASYNC_SUSPENDS;
 
 /*
  * Draws the tasks of the next async_run over time, on standard output, after it
- * has ended: a row for each task. The picture is `seconds` wide, or as wide as
- * the run took if that is longer or seconds is 0. ASYNC_TIMELINE=1 in the
- * environment draws every run, ASYNC_TIMELINE=0 none.
+ * has ended: a row for each task, a mark wherever it ran. The picture is
+ * `seconds` wide, or as wide as the run took if that is longer or seconds is 0.
+ *
+ * ASYNC_TIMELINE=1 in the environment draws every run, ASYNC_TIMELINE=0 none.
+ * The picture fills the terminal, between 40 and 200 columns; elsewhere it has
+ * as many as COLUMNS says, or 80. Of more than 24 tasks the first and the last
+ * have rows, and the others are counted: how many slept, waited or ended badly
+ * at a time. It needs eight bytes for each of them. Signs are plain ASCII
+ * unless the locale is UTF-8; colours are for terminals, and NO_COLOR=1 is
+ * without.
+ *
+ * ASYNC_TRACE=file.json writes what happens to the tasks of all runs to a file
+ * that ui.perfetto.dev and chrome://tracing open: a track for each task with
+ * where it was spawned, when it ran and what it waited for, how it ended, and
+ * arrows from spawn to first step and from its end to whoever awaited it. Each
+ * run is a process there; the file is written anew when the first one begins,
+ * and grows while the program runs: a program that crashes leaves all that was
+ * before. Both variables work for any program, and together.
  */
 void async_timeline(double seconds);
 

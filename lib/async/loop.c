@@ -305,6 +305,7 @@ static int open_loop(struct async_loop *loop)
     }
     observe(loop, async_timeline_begin());
     observe(loop, async_debug_begin());
+    observe(loop, async_trace_file_begin());
     return 0;
 }
 

@@ -380,9 +380,10 @@ void async_dump_loop(const struct async_loop *loop);
    without ASYNC_DEBUG=1. */
 struct async_observer *async_debug_begin(void);
 
-/* ---- timeline.c -------------------------------------------------------- */
+/* ---- timeline.c, trace_file.c ------------------------------------------ */
 
 /* The observer for the run that begins, or NULL if nobody asked for one. */
 struct async_observer *async_timeline_begin(void);
+struct async_observer *async_trace_file_begin(void);
 
 #endif
