@@ -208,7 +208,8 @@ echo 'echo "1..1"; echo "ok 1 - it has $BUILD"' >tests/script.sh
 
 export PATH=$bin
 unset MAKEFLAGS MAKELEVEL MFLAGS V SANITIZE CC CONTEXT POLLER UNDER ARGS T \
-    SUBMISSION SEED HINT CFLAGS CPPFLAGS LDFLAGS BUILD PKG_CONFIG
+    SUBMISSION SEED HINT CFLAGS CPPFLAGS LDFLAGS BUILD PKG_CONFIG \
+    TIMELINE TRACE ASYNC_TIMELINE ASYNC_TRACE
 
 # ---- Help ------------------------------------------------------------------
 
@@ -234,6 +235,11 @@ run make lesson1 ARGS=3
 check 'the exit status of a lesson is kept' '! succeeded && printed "Error 3"'
 run make lesson1 UNDER='env -u HOME'
 check 'UNDER runs it under another program' 'is "lesson 42"'
+show="sh -c 'echo \$\$ASYNC_TIMELINE \$\$ASYNC_TRACE'"
+run make lesson1 TIMELINE=1 TRACE=out.json UNDER="$show"
+check 'TIMELINE and TRACE are for the runtime' 'is "1 out.json"'
+TRACE=1 TIMELINE=1 run make lesson1 UNDER="$show"
+check 'unless the environment has variables of these names' 'is ""'
 touch lessons/01_first.c
 run make lesson1 V=1
 check 'V=1 shows the commands' 'printed "^cc -std=c11 " && ! printed "^CC "'

@@ -40,7 +40,7 @@ static const struct sign {
     [HISTORY_WAITS + ASYNC_FOR_ANYTHING] = {"~", "~", "35", "waits"},
     [HISTORY_WAITS + ASYNC_FOR_TIME] = {"-", "─", "36", "sleeps"},
     [HISTORY_WAITS + ASYNC_FOR_TASKS] = {".", "·", "2", "waits for tasks"},
-    [HISTORY_WAITS + ASYNC_FOR_PERMIT] = {":", "░", "35", "permit"},
+    [HISTORY_WAITS + ASYNC_FOR_PERMIT] = {":", "░", "35", "waits for a permit"},
     [HISTORY_WAITS + ASYNC_FOR_THREAD] = {"%", "▒", "34", "waits for a thread"},
     [HISTORY_WAITS +
         ASYNC_FOR_NETWORK] = {"=", "═", "34", "waits for the network"},
@@ -493,7 +493,7 @@ static void print_legend(struct page *page, const struct history *history)
         if (c == starts && !page->utf8)
             meaning = "starts, ends";
         if (c == HISTORY_WAITS + ASYNC_FOR_PERMIT)
-            meaning = history->granted;
+            meaning = history->granted; /* or for an item, an event */
         int length = 2 + (int)strlen(meaning) + 3;
         bool fits = at + length <= page->name_width + 2 + page->chart_width;
         if (at)
