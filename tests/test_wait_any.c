@@ -168,6 +168,42 @@ static void equal_ends_in_the_order_in_which_they_came(void **state)
     TRACE(two_at_once, "10 z; 10 y; 10 x");
 }
 
+struct waiter {
+    const char *name;
+    struct async_task *tasks;
+};
+
+static int wait_beside(void *job)
+{
+    struct waiter *waiter = job;
+    size_t i;
+    int err = async_wait_any(waiter->tasks, 2, &i);
+
+    ev("%s: %s", waiter->name, err ? async_errmsg(err) : steps[i + 1].name);
+    return 0;
+}
+
+/* What one of them is given, the others are not. */
+static int several_waiters(void *job)
+{
+    struct async_task tasks[2], waiters[3];
+    struct waiter waiting[3] = {{"x", tasks}, {"y", tasks}, {"z", tasks}};
+    (void)job;
+
+    for (int k = 0; k < 2; k++)
+        async_spawn(&tasks[k], step, &steps[k + 1]);
+    for (int k = 0; k < 3; k++)
+        async_spawn(&waiters[k], wait_beside, &waiting[k]);
+    return async_gather(waiters, 3);
+}
+
+static void several_wait_for_the_same_set(void **state)
+{
+    (void)state;
+    TRACE(several_waiters, "10 x: b; 20 y: c; "
+                           "20 z: of 2 tasks none is left to wait for");
+}
+
 static int many(void *job)
 {
     enum { N = 500 };
@@ -206,6 +242,7 @@ int main(void)
         cmocka_unit_test(cancelled_it_has_reaped_the_set),
         cmocka_unit_test(no_tasks_is_an_error),
         cmocka_unit_test(equal_ends_in_the_order_in_which_they_came),
+        cmocka_unit_test(several_wait_for_the_same_set),
         cmocka_unit_test(many_tasks),
     };
 

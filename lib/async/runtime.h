@@ -273,8 +273,9 @@ struct async_loop {
     size_t outside;   /* operations in flight outside the program */
     size_t threading; /* and in threads of this program */
     uint64_t ended;   /* so many tasks have */
-    struct async_threads *threads;         /* NULL: none yet */
-    struct async_descriptor **descriptors; /* by number; NULL: never used */
+    struct async_any *first_any, *last_any; /* who waits in async_wait_any */
+    struct async_threads *threads;          /* NULL: none yet */
+    struct async_descriptor **descriptors;  /* by number; NULL: never used */
     size_t descriptor_room;
     int interrupts;     /* Ctrl-C: how many have been acted on */
     bool takes_signals; /* this loop is the main thread's */

@@ -2,78 +2,110 @@
  * wait_any.c - which task ends next?
  *
  * Each task of the set is watched from the first call on that sees it. A turn
- * after its end it is noticed. Of those that have been, the one that ended
- * first is given next.
+ * after its end it is noticed, and whoever waits for it then looks again. Of
+ * those that have been noticed, the one that ended first is given next.
  */
 #include "async/runtime.h"
 
 #include <errno.h>
-#include <stdio.h>
 
-/* Cancelled, the waiting task goes on, and sees to the set itself. It is also
-   what tells an async_wait_any's wait from others. */
-static bool cancel_wait(struct async_wait *wait)
+/* Somebody who waits for one of these tasks; on its stack. */
+struct async_any {
+    struct async_wait wait;
+    struct async_task *tasks;
+    size_t n;
+    struct async_any *next, *previous; /* of all in this loop */
+};
+
+static void enter(struct async_any *any)
 {
-    (void)wait;
-    return false;
+    any->next = NULL;
+    any->previous = async_loop->last_any;
+    if (any->previous)
+        any->previous->next = any;
+    else
+        async_loop->first_any = any;
+    async_loop->last_any = any;
 }
 
-/* Wakes who waits at this moment. Between two calls that is nobody. */
+static void leave(struct async_any *any)
+{
+    if (any->previous)
+        any->previous->next = any->next;
+    else
+        async_loop->first_any = any->next;
+    if (any->next)
+        any->next->previous = any->previous;
+    else
+        async_loop->last_any = any->previous;
+}
+
+/* Whether the task is one of those: its result may have been collected by
+   somebody else meanwhile, but nothing else been spawned in its place. */
+static bool concerns(const struct async_any *any,
+                     const struct async_coroutine *record)
+{
+    const struct async_task *handle = record->handle;
+
+    return handle >= any->tasks && handle < any->tasks + any->n &&
+           handle->async_private.serial ==
+               async_loop->first_serial + record->number;
+}
+
 static void notice(struct async_callback *callback)
 {
-    struct async_late_watcher *late =
-        CONTAINER_OF(callback, struct async_late_watcher, callback);
-    struct async_coroutine *waiter = late->owner;
+    struct async_coroutine *record =
+        CONTAINER_OF(callback, struct async_late_watcher, callback)->record;
+    struct async_any *any = async_loop->first_any;
 
-    late->record->noticed = true;
-    if (waiter->wait && waiter->wait->cancel == cancel_wait)
-        async_resume(waiter->wait);
-    async_unpin(late->record);
+    record->noticed = true;
+    /* O(waiting tasks): usually there is one, or none. */
+    for (; any; any = any->next)
+        if (concerns(any, record))
+            async_resume(&any->wait);
+    async_unpin(record);
 }
 
-static void watch(struct async_coroutine *record,
-                  struct async_coroutine *waiter)
+static void watch(struct async_task *task, struct async_coroutine *record)
 {
-    struct async_late_watcher *any = &record->any;
-    bool first = !any->owner;
+    struct async_late_watcher *late = &record->any;
 
-    if (!first) {
-        any->owner = waiter;
+    record->handle = task;
+    if (late->owner)
         return;
-    }
-    *any = (struct async_late_watcher){
+    *late = (struct async_late_watcher){
         .callback = {.run = notice},
-        .owner = waiter,
+        .owner = record,
         .record = record,
     };
     async_pin(record);
     if (record->state == ASYNC_ENDED)
-        async_call_soon(&any->callback);
+        async_call_soon(&late->callback);
     else
-        async_watch_late(record, any);
+        async_watch_late(record, late);
 }
 
 /*
  * The task to be given next: true, and its index is *next. If there is none
  * yet, *left tells whether there may be one later.
  */
-static bool find_next(struct async_task *tasks, size_t n, size_t *next,
-                      bool *left)
+static bool find_next(struct async_any *any, size_t *next, bool *left)
 {
-    struct async_coroutine *current = async_current();
     uint64_t earliest = UINT64_MAX;
 
     *left = false;
-    for (size_t i = 0; i < n; i++) {
-        if (async_is_collected(&tasks[i]))
+    for (size_t i = 0; i < any->n; i++) {
+        struct async_task *task = &any->tasks[i];
+
+        if (async_is_collected(task))
             continue;
 
-        struct async_coroutine *record = async_record_of(&tasks[i]);
+        struct async_coroutine *record = async_record_of(task);
         /* One that could not be spawned ended before all others. */
         uint64_t ended_as = record ? record->ended_as : 0;
         *left = true;
         if (record && !record->noticed) {
-            watch(record, current);
+            watch(task, record);
         } else if (ended_as < earliest) {
             earliest = ended_as;
             *next = i;
@@ -84,19 +116,24 @@ static bool find_next(struct async_task *tasks, size_t n, size_t *next,
 
 int async_wait_any(struct async_task *tasks, size_t n, size_t *i)
 {
-    struct async_wait wait = {.what = "waits for the next task to end",
-                              .reason = ASYNC_FOR_TASKS,
-                              .cancel = cancel_wait};
+    struct async_any any = {
+        .wait = {.what = "waits for the next task to end",
+                 .reason = ASYNC_FOR_TASKS},
+        .tasks = tasks,
+        .n = n,
+    };
     size_t next = 0;
     bool left;
 
     if (!async_current_for("async_wait_any"))
         return ASYNC_ENOLOOP;
-    while (!find_next(tasks, n, &next, &left)) {
+    while (!find_next(&any, &next, &left)) {
         if (!left)
             return async_raise(-EINVAL, "of %zu tasks none is left to wait for",
                                n);
-        int err = async_suspend(&wait, "async_wait_any");
+        enter(&any);
+        int err = async_suspend(&any.wait, "async_wait_any");
+        leave(&any);
         if (err) {
             async_reap(tasks, n);
             return err;
