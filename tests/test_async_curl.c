@@ -321,6 +321,47 @@ static void test_nobody_listens(void **state)
     assert_string_equal(get.text, expected);
 }
 
+/* Every descriptor but as many as libcurl needs for itself is taken. */
+static int get_without_descriptors(void *job)
+{
+    struct rlimit limit, low;
+    int taken[256], n = 0;
+    CURL *easy = curl_easy_init();
+    struct get *get = job;
+
+    /* The loop and libcurl's own are there after a first transfer. */
+    get->easy = easy;
+    get->err = get_url(get);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    low = (struct rlimit){256, limit.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &low);
+    while (n < 256 && (taken[n] = dup(STDERR_FILENO)) >= 0)
+        n++;
+    int err = get_url(get);
+    char text[ASYNC_ERRMSG_SIZE];
+    snprintf(text, sizeof text, "%s", async_errmsg(err));
+    while (n > 0)
+        close(taken[--n]);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    curl_easy_cleanup(easy);
+    return async_raise(err, "%s", text);
+}
+
+static void test_no_descriptor_left(void **state)
+{
+    int port = raw_unused_port();
+    struct get get = {.url = port_url(port)};
+    char expected[128];
+
+    (void)state;
+    assert_int_equal(async_run(get_without_descriptors, &get), -EMFILE);
+    snprintf(expected, sizeof expected,
+             "127.0.0.1 port %d: no descriptor is left for a connection, of "
+             "256: limit how many run at once",
+             port);
+    assert_string_equal(async_errmsg(-EMFILE), expected);
+}
+
 static void check_broken(const char *reply, CURLcode code)
 {
     struct raw_server *server =
@@ -735,6 +776,7 @@ int main(void)
         cmocka_unit_test(test_concurrent_and_cancelled),
         cmocka_unit_test(test_more_than_a_shard),
         cmocka_unit_test(test_nobody_listens),
+        cmocka_unit_test(test_no_descriptor_left),
         cmocka_unit_test(test_broken_replies),
         cmocka_unit_test(test_error_codes_and_back),
         cmocka_unit_test(test_a_blocking_result_has_the_same_text),

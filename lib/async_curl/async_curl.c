@@ -18,6 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* How many transfers a multi handle takes before the next one is opened. */
 enum { SHARD_TRANSFERS = 1000 };
@@ -457,6 +460,32 @@ static void name_place(CURL *easy, char *place, size_t size)
     curl_url_cleanup(parts);
 }
 
+/*
+ * Whether this result comes from there being no descriptor left. libcurl does
+ * not tell: a socket that it cannot open is a host that it cannot reach, and a
+ * host whose name it cannot look up. So ask for one.
+ */
+static bool no_descriptor(CURLcode code)
+{
+    if (code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST)
+        return false;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0)
+        close(fd);
+    return fd < 0 && (errno == EMFILE || errno == ENFILE);
+}
+
+static int raise_no_descriptor(const char *place)
+{
+    struct rlimit limit = {0};
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return async_raise(-EMFILE,
+                       "%sno descriptor is left for a connection, of %llu: "
+                       "limit how many run at once",
+                       place, (unsigned long long)limit.rlim_cur);
+}
+
 int async_curl_raise(CURL *easy, CURLcode code)
 {
     char place[80];
@@ -465,6 +494,8 @@ int async_curl_raise(CURL *easy, CURLcode code)
     if (code == CURLE_OK)
         return 0;
     name_place(easy, place, sizeof place);
+    if (no_descriptor(code))
+        return raise_no_descriptor(place);
     curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
     /* After other errors it holds whatever happened long before. */
     if (code == CURLE_COULDNT_CONNECT && os_error)

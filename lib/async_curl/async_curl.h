@@ -28,6 +28,9 @@
  *                       status of 404, say, is not its concern
  *   ASYNC_CURL_E(code)  it failed with this CURLcode; async_errmsg names the
  *                       host and the reason
+ *   -EMFILE             no descriptor was left for its connection: too many
+ *                       run at once (async_semaphore limits them), or the
+ *                       limit is too low (ulimit -n)
  *   ASYNC_ECANCELED     the task was cancelled; the transfer has been closed
  *   -EBUSY              the handle is in another transfer
  *   -EINVAL, -ENOMEM, ASYNC_ENOLOOP
@@ -59,7 +62,8 @@ CURLcode async_curl_code(int err);
 
 /*
  * For the result of a curl_easy_perform of one's own: records the same text as
- * async_curl_perform would, and returns ASYNC_CURL_E(code); 0 for CURLE_OK.
+ * async_curl_perform would, and returns ASYNC_CURL_E(code), or -EMFILE; 0 for
+ * CURLE_OK.
  */
 int async_curl_raise(CURL *easy, CURLcode code);
 
