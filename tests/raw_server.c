@@ -14,15 +14,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+struct reply {
+    char *bytes;
+    size_t size;
+    enum raw_then then;
+    struct reply *next;
+};
+
 struct raw_server {
     int listener, port;
     char url[64];
     pthread_t thread;
 
     pthread_mutex_t mutex; /* of the rest */
-    char *reply;
-    size_t size;
-    enum raw_then then;
+    struct reply *replies; /* the first one is the next to be sent */
     bool stopping;
     int connection; /* -1: none now */
     int connections, requests;
@@ -104,24 +109,36 @@ static bool take_request(struct raw_server *server, int fd)
     return true;
 }
 
+static void free_first(struct raw_server *server)
+{
+    struct reply *first = server->replies;
+
+    server->replies = first->next;
+    free(first->bytes);
+    free(first);
+}
+
 /* Sends the reply of now; false if the client has gone. */
 static bool send_reply(struct raw_server *server, int fd, enum raw_then *then)
 {
     pthread_mutex_lock(&server->mutex);
-    size_t size = server->size, sent = 0;
-    char *reply = malloc(size + 1);
-    must(reply != NULL, "malloc");
-    memcpy(reply, server->reply, size);
-    *then = server->then;
+    struct reply *reply = server->replies;
+    size_t size = reply->size, sent = 0;
+    char *bytes = malloc(size + 1);
+    must(bytes != NULL, "malloc");
+    memcpy(bytes, reply->bytes, size);
+    *then = reply->then;
+    if (reply->next)
+        free_first(server);
     pthread_mutex_unlock(&server->mutex);
 
     while (sent < size) {
-        ssize_t n = send(fd, reply + sent, size - sent, MSG_NOSIGNAL);
+        ssize_t n = send(fd, bytes + sent, size - sent, MSG_NOSIGNAL);
         if (n < 0)
             break;
         sent += (size_t)n;
     }
-    free(reply);
+    free(bytes);
     return sent == size;
 }
 
@@ -163,16 +180,39 @@ static void *run(void *argument)
     return NULL;
 }
 
+/* With the mutex, or before there is a thread. */
+static void append(struct raw_server *server, const char *bytes, size_t size,
+                   enum raw_then then)
+{
+    struct reply **place = &server->replies;
+    struct reply *reply = calloc(1, sizeof *reply);
+
+    must(reply != NULL, "calloc");
+    reply->bytes = malloc(size + 1);
+    must(reply->bytes != NULL, "malloc");
+    memcpy(reply->bytes, bytes, size);
+    reply->size = size;
+    reply->then = then;
+    while (*place)
+        place = &(*place)->next;
+    *place = reply;
+}
+
+void raw_server_add(struct raw_server *server, const char *reply, size_t size,
+                    enum raw_then then)
+{
+    pthread_mutex_lock(&server->mutex);
+    append(server, reply, size, then);
+    pthread_mutex_unlock(&server->mutex);
+}
+
 void raw_server_change(struct raw_server *server, const char *reply,
                        size_t size, enum raw_then then)
 {
     pthread_mutex_lock(&server->mutex);
-    free(server->reply);
-    server->reply = malloc(size + 1);
-    must(server->reply != NULL, "malloc");
-    memcpy(server->reply, reply, size);
-    server->size = size;
-    server->then = then;
+    while (server->replies)
+        free_first(server);
+    append(server, reply, size, then);
     pthread_mutex_unlock(&server->mutex);
 }
 
@@ -184,7 +224,7 @@ struct raw_server *raw_server_start(const char *reply, size_t size,
     must(server != NULL, "calloc");
     server->connection = -1;
     pthread_mutex_init(&server->mutex, NULL);
-    raw_server_change(server, reply, size, then);
+    append(server, reply, size, then);
     server->listener = bind_any_port(&server->port);
     must(!listen(server->listener, 16), "listen");
     snprintf(server->url, sizeof server->url, "http://127.0.0.1:%d/v1",
@@ -193,18 +233,37 @@ struct raw_server *raw_server_start(const char *reply, size_t size,
     return server;
 }
 
+static char *http_reply(const char *status, const char *headers,
+                        const char *body, size_t *size)
+{
+    char *reply;
+    int n = asprintf(&reply, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n%s\r\n%s",
+                     status, strlen(body), headers, body);
+
+    must(n >= 0, "asprintf");
+    *size = (size_t)n;
+    return reply;
+}
+
 struct raw_server *raw_server_http(const char *status, const char *headers,
                                    const char *body)
 {
-    char *reply;
-    int size =
-        asprintf(&reply, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n%s\r\n%s",
-                 status, strlen(body), headers, body);
+    size_t size;
+    char *reply = http_reply(status, headers, body, &size);
+    struct raw_server *server = raw_server_start(reply, size, RAW_KEEP);
 
-    must(size >= 0, "asprintf");
-    struct raw_server *server = raw_server_start(reply, (size_t)size, RAW_KEEP);
     free(reply);
     return server;
+}
+
+void raw_server_add_http(struct raw_server *server, const char *status,
+                         const char *headers, const char *body)
+{
+    size_t size;
+    char *reply = http_reply(status, headers, body, &size);
+
+    raw_server_add(server, reply, size, RAW_KEEP);
+    free(reply);
 }
 
 int raw_server_port(const struct raw_server *server)
@@ -253,6 +312,7 @@ void raw_server_stop(struct raw_server *server)
     close(server->listener);
     pthread_mutex_destroy(&server->mutex);
     free(server->last_request);
-    free(server->reply);
+    while (server->replies)
+        free_first(server);
     free(server);
 }

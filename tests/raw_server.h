@@ -3,7 +3,7 @@
  * told to, right or wrong, on a port of its own on 127.0.0.1.
  *
  * It serves one connection after another, in a thread. To each request it sends
- * the same reply, and then does the same thing.
+ * the next of its replies, and to those behind the last one that one again.
  */
 #ifndef RAW_SERVER_H
 #define RAW_SERVER_H
@@ -26,7 +26,13 @@ struct raw_server *raw_server_start(const char *reply, size_t size,
 struct raw_server *raw_server_http(const char *status, const char *headers,
                                    const char *body);
 
-/* From the next request on, another reply. */
+/* Another reply, behind those that it has. */
+void raw_server_add(struct raw_server *server, const char *reply, size_t size,
+                    enum raw_then then);
+void raw_server_add_http(struct raw_server *server, const char *status,
+                         const char *headers, const char *body);
+
+/* From the next request on, this reply and no other. */
 void raw_server_change(struct raw_server *server, const char *reply,
                        size_t size, enum raw_then then);
 

@@ -31,7 +31,8 @@ static const struct llm_message hello = {"user", "Hello!"};
 
 static struct llm_client *client_at(const char *base_url)
 {
-    struct llm_options options = {.api_key = KEY, .base_url = base_url};
+    struct llm_options options = {
+        .api_key = KEY, .base_url = base_url, .max_retries = LLM_NO_RETRIES};
     struct llm_client *client = llm_client_from_provider("openai", &options);
 
     if (!client)
@@ -423,12 +424,17 @@ static void test_an_answer_without_usage(void **state)
 static const struct {
     const char *body, *text;
 } malformed[] = {
-    {"", "the answer is empty (status 200)"},
-    {" \r\n", "the answer is empty (status 200)"},
+    {"", "the answer is empty"},
+    {" \r\n", "the answer is empty"},
     {"<!DOCTYPE html><html></html>",
-     "the answer is a web page, not JSON (status 200): is the base URL "
-     "right?"},
-    {"{\"choices\":[", "the answer is not JSON: wrong at byte 11 of 12"},
+     "the answer is a web page, not JSON: is the base URL right?"},
+    {"{\"choices\":[",
+     "the answer breaks off: its JSON is not complete after 12 bytes"},
+    {"{\"a\":\"]}\\\"",
+     "the answer breaks off: its JSON is not complete after 10 bytes"},
+    {"{\"choices\":}", "the answer is not JSON: wrong at byte 11 of 12"},
+    {"{\"choices\":[{\"message\":{\"content\":\"a\\u0000b\"}}]}",
+     "the answer holds a NUL character, which would end its text"},
     {"{} {}", "the answer is not JSON: wrong at byte 3 of 5"},
     {"\xFF\xFE", "the answer is not JSON: wrong at byte 0 of 2"},
     {"null", "the answer has no text in choices[0].message.content"},
@@ -574,7 +580,8 @@ static void test_no_answer_in_time(void **state)
         struct raw_server *server = raw_server_start("", 0, RAW_HOLD);
         struct llm_options options = {.api_key = KEY,
                                       .base_url = raw_server_url(server),
-                                      .timeout = 0.04};
+                                      .timeout = 0.04,
+                                      .max_retries = LLM_NO_RETRIES};
         struct llm_client *client =
             llm_client_from_provider("openai", &options);
         struct llm_chat chat = chat_of(client, &hello);
@@ -655,6 +662,8 @@ static void test_strange_error_replies(void **state)
 {
     static const char *const bodies[] = {
         "",
+        " \r\n",
+        "{\"error\":",
         "<html>Bad gateway</html>",
         "{\"error\":\"no\"}",
         "{\"error\":[1]}",
@@ -671,6 +680,38 @@ static void test_strange_error_replies(void **state)
                             "server error (502): the server gave no reason");
         assert_string_equal(chat.error.type, "");
     }
+}
+
+/* What a proxy says in plain words is worth knowing. */
+static void test_an_error_that_is_no_json(void **state)
+{
+    struct llm_chat chat;
+
+    (void)state;
+    assert_int_equal(ask("503 Service Unavailable", "",
+                         "\nno healthy upstream for " KEY, &chat),
+                     LLM_ESERVER);
+    assert_string_equal(async_errmsg(LLM_ESERVER),
+                        "server error (503): no healthy upstream for ***");
+}
+
+/* A status line, or any header, that goes on and on. */
+static void test_long_headers(void **state)
+{
+    char reply[2048], filler[601];
+    struct llm_chat chat;
+
+    (void)state;
+    memset(filler, 'x', 600);
+    filler[600] = '\0';
+    snprintf(reply, sizeof reply,
+             "HTTP/1.1 404 %s\r\nX-Long: %s\r\nX-Request-Id: %s\r\n"
+             "Content-Length: 0\r\n\r\n",
+             filler, filler, filler);
+    assert_int_equal(ask_raw(reply, RAW_CLOSE, &chat), LLM_ENOTFOUND);
+    assert_int_equal(chat.error.status, 404);
+    assert_int_equal(strlen(chat.error.request_id),
+                     sizeof chat.error.request_id - 1);
 }
 
 static double delay_of(const char *headers)
@@ -881,6 +922,9 @@ static void test_wrong_options(void **state)
     options = (struct llm_options){.api_key = KEY, .connect_timeout = NAN};
     no_client("openai", &options,
               "options.connect_timeout is below 0 or not a number");
+    options = (struct llm_options){.api_key = KEY, .max_retries = -2};
+    no_client("openai", &options,
+              "options.max_retries is -2; LLM_NO_RETRIES means none");
     options = (struct llm_options){.api_key = KEY, .n_prices = 1};
     no_client("openai", &options,
               "options.prices is NULL, but n_prices is not 0");
@@ -1009,6 +1053,8 @@ int main(void)
         cmocka_unit_test(test_error_classes),
         cmocka_unit_test(test_no_credit_left),
         cmocka_unit_test(test_strange_error_replies),
+        cmocka_unit_test(test_an_error_that_is_no_json),
+        cmocka_unit_test(test_long_headers),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_a_key_never_shows),
         cmocka_unit_test(test_long_and_dirty_messages),

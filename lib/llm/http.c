@@ -17,9 +17,6 @@
 #include <strings.h>
 #include <time.h>
 
-/* No answer of a model comes near it; one that does is not read to its end. */
-enum { LARGEST_REPLY = 16 * 1024 * 1024 };
-
 /* ---- What a client's requests have in common --------------------------- */
 
 /* The value itself stays out of the error: it may be a key. */
@@ -133,94 +130,22 @@ void llm_http_free(struct llm_client_private *private)
 
 /* ---- What comes back --------------------------------------------------- */
 
-void llm_reply_free(struct llm_reply *reply)
-{
-    free(reply->body);
-}
-
 /* CURLOPT_WRITEFUNCTION; taking less than it brought ends the transfer. */
 static size_t take_body(char *data, size_t one, size_t size, void *owner)
 {
     struct llm_reply *reply = owner;
-    size_t room = reply->room ? reply->room : 4096;
 
     (void)one;
-    if (size > LARGEST_REPLY - reply->size) {
-        reply->too_large = true;
-        return 0;
-    }
-    while (room < reply->size + size + 1)
-        room *= 2;
-    if (room > reply->room) {
-        char *body = realloc(reply->body, room);
-        if (!body)
-            return 0;
-        reply->body = body;
-        reply->room = room;
-    }
-    memcpy(reply->body + reply->size, data, size);
-    reply->size += size;
-    reply->body[reply->size] = '\0';
-    return size;
-}
-
-/* Seconds, as a number or until a date; 0 if the text is neither. */
-static double read_delay(const char *text)
-{
-    char *end;
-    double seconds = strtod(text, &end);
-
-    if (end == text || *end) {
-        time_t date = curl_getdate(text, NULL);
-        seconds = date == -1 ? 0 : difftime(date, time(NULL));
-    }
-    return isfinite(seconds) && seconds > 0 ? seconds : 0;
-}
-
-/* The value of the header line if it has this name, else NULL. */
-static const char *header_value(const char *line, const char *name)
-{
-    size_t length = strlen(name);
-
-    if (strncasecmp(line, name, length) != 0 || line[length] != ':')
-        return NULL;
-    return line + length + 1 + strspn(line + length + 1, " \t");
-}
-
-static void trim_end(char *line)
-{
-    size_t length = strlen(line);
-
-    while (length > 0 && strchr(" \t\r\n", line[length - 1]))
-        line[--length] = '\0';
+    if (!reply->err)
+        reply->err = llm_reply_add(reply, data, size);
+    return reply->err ? 0 : size;
 }
 
 /* CURLOPT_HEADERFUNCTION; brings a line at a time, without a NUL. */
 static size_t take_header(char *data, size_t one, size_t size, void *owner)
 {
-    struct llm_reply *reply = owner;
-    char line[256];
-    const char *value;
-
     (void)one;
-    if (size >= sizeof line)
-        return size; /* none of ours is so long */
-    snprintf(line, sizeof line, "%.*s", (int)size, data);
-    trim_end(line);
-    if (strncmp(line, "HTTP/", 5) == 0) {
-        /* Another reply begins; what came before was "continue" or a proxy. */
-        reply->begun = true;
-        reply->request_id[0] = '\0';
-        reply->retry_after = 0;
-    } else if ((value = header_value(line, "x-request-id"))) {
-        snprintf(reply->request_id, sizeof reply->request_id, "%s", value);
-    } else if ((value = header_value(line, "retry-after-ms"))) {
-        reply->retry_after = read_delay(value) / 1000;
-    } else if ((value = header_value(line, "retry-after"))) {
-        /* The other one is more exact, and may have come first. */
-        if (!reply->retry_after)
-            reply->retry_after = read_delay(value);
-    }
+    llm_reply_header(owner, data, size);
     return size;
 }
 
@@ -310,11 +235,11 @@ static int transfer_failed(int err, const struct llm_reply *reply)
     case CURLE_OPERATION_TIMEDOUT:
         return async_raise(LLM_ETIMEDOUT, "%s", text);
     case CURLE_WRITE_ERROR:
-        if (!reply->too_large)
+        if (reply->err != LLM_EMALFORMED)
             return -ENOMEM;
         return async_raise(LLM_EMALFORMED,
                            "the answer is larger than %d MiB; it was not read",
-                           LARGEST_REPLY / 1024 / 1024);
+                           LLM_LARGEST_REPLY / 1024 / 1024);
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
         return async_raise(LLM_EMALFORMED, "%s (what came is not HTTP)", text);
@@ -327,10 +252,25 @@ static int transfer_failed(int err, const struct llm_reply *reply)
     return async_raise(LLM_ECONNECTION, "%s", text);
 }
 
-int llm_http_post(struct llm_client *client, const char *json, bool blocking,
-                  struct llm_reply *reply)
+/*
+ * The server closed a connection that was kept just when it was used again.
+ * libcurl tries another one then, but there may be many such.
+ */
+static bool connection_was_stale(CURL *easy, int err,
+                                 const struct llm_reply *reply)
 {
-    struct llm_client_private *private = client->llm_private;
+    CURLcode code = async_curl_code(err);
+    long opened = 0;
+
+    curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &opened);
+    return (code == CURLE_GOT_NOTHING || code == CURLE_SEND_ERROR ||
+            code == CURLE_RECV_ERROR) &&
+           opened == 0 && !reply->begun;
+}
+
+static int post(struct llm_client_private *private, const char *json,
+                bool blocking, struct llm_reply *reply)
+{
     CURL *easy = take_handle(private);
     long status = 0;
 
@@ -342,10 +282,27 @@ int llm_http_post(struct llm_client *client, const char *json, bool blocking,
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, reply);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, reply);
     int err = perform(private, easy, blocking);
+    if (connection_was_stale(easy, err, reply)) {
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+        err = perform(private, easy, blocking);
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 0L);
+    }
     /* Otherwise it may be the status of the handle's previous transfer. */
     if (reply->begun)
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     reply->status = (int)status;
     give_handle_back(private, easy);
     return err ? transfer_failed(err, reply) : 0;
+}
+
+int llm_http_send(struct llm_chat *chat, bool blocking, struct llm_reply *reply)
+{
+    struct llm_client_private *private = chat->client->llm_private;
+    char *json = private->provider->write_request(chat);
+
+    if (!json)
+        return -ENOMEM;
+    int err = post(private, json, blocking, reply);
+    cJSON_free(json);
+    return err;
 }

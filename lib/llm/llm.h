@@ -26,6 +26,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* ---- Errors ------------------------------------------------------------ */
 
@@ -71,6 +72,9 @@ struct llm_price {
     double input, output;
 };
 
+/* For max_retries, where 0 means the usual number. */
+#define LLM_NO_RETRIES (-1)
+
 /* All zeroes, or NULL for the options, is a good choice. */
 struct llm_options {
     const char *model; /* NULL: the provider's usual one, "gpt-3.5-turbo" */
@@ -83,8 +87,12 @@ struct llm_options {
 
     /* In seconds, on the runtime's clock (real ones in llm_chat_blocking).
        INFINITY: no limit. */
-    double timeout;         /* for a chat as a whole; 0: 600 */
+    double timeout;         /* for each attempt of a chat; 0: 600 */
     double connect_timeout; /* for the connection; 0: 5 */
+
+    /* How often a chat that failed is sent again, if that may help. 0: 2 */
+    int max_retries;
+    uint64_t seed; /* of the waits' random part; 0: another one each time */
 
     /* Of models that have no price here yet, or another one now. gpt-4 and
        gpt-3.5-turbo have the chapter's. */
@@ -136,16 +144,25 @@ struct llm_chat {
     int completion_tokens; /* out: of the answer */
     int total_tokens;      /* out */
     double cost;           /* out: dollars */
+    bool cut;              /* out: max_tokens ended the answer, not the model */
 
-    struct llm_error error; /* out, if it failed */
+    int attempts;           /* out, also on failure: how often it was sent */
+    struct llm_error error; /* out, if it failed: the last attempt's */
 };
 
 /*
  * Asks the model, and waits for its answer. chat is a struct llm_chat. Returns
  * 0; one of the errors above; ASYNC_ECANCELED, the connection then being
- * closed; -EINVAL or -EILSEQ (not UTF-8) if the chat is not right; -ENOMEM.
- * async_errmsg has the error's text, chat->error more.
- * [await llm.chat(messages); Part 3]
+ * closed; -EMFILE if no descriptor is left for a connection; -EINVAL or -EILSEQ
+ * (not UTF-8) if the chat is not right; -ENOMEM. async_errmsg has the error's
+ * text, chat->error more.
+ *
+ * A failed attempt is followed by another, up to options.max_retries times, if
+ * the server says so (x-should-retry), else if llm_worth_retrying does. Before
+ * the n-th it waits as long as the server asked for (Retry-After), if that is
+ * up to 60 s, and at most a quarter more; else min(0.5 * 2^n, 8) seconds, n
+ * counted from 0, less up to a quarter.
+ * [await llm.chat(messages); Part 3. OpenAI(max_retries=2, timeout=600)]
  */
 int llm_chat(void *chat) ASYNC_SUSPENDS;
 

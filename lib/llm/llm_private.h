@@ -1,9 +1,11 @@
 /*
- * llm_private.h - what the files of the client share; nobody else includes it.
+ * llm_private.h - what the files of the client share; nobody else includes it,
+ * but for tests that need no server.
  *
- * A chat goes through three hands. llm.c checks it and keeps the totals;
- * the provider (openai.c) knows how a request and an answer are written in
- * JSON; http.c carries JSON to a server and back, whoever's it is.
+ * A chat goes through four hands. chat.c checks it, sends it again where that
+ * helps (retry.c), and keeps the totals; the provider (openai.c) knows how a
+ * request and an answer are written in JSON; http.c carries JSON to a server,
+ * whoever's it is, and brings a reply back; reply.c reads that.
  */
 #ifndef LLM_PRIVATE_H
 #define LLM_PRIVATE_H
@@ -12,8 +14,11 @@
 
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
+#include <stdint.h>
 
 /* ---- Providers --------------------------------------------------------- */
+
+struct llm_reply;
 
 /* What tells one provider from another. */
 struct llm_provider {
@@ -22,6 +27,7 @@ struct llm_provider {
     const char *base_url; /* unless the options or the environment do */
     const char *path;     /* of chats, behind the base URL */
     const char *key_variable, *base_url_variable; /* in the environment */
+    double max_temperature;
 
     /* Adds what the server wants to know of the client to its headers. */
     int (*add_headers)(struct llm_client *client,
@@ -30,7 +36,11 @@ struct llm_provider {
     /* The chat as JSON, to be freed with cJSON_free; NULL without memory. */
     char *(*write_request)(const struct llm_chat *chat);
 
-    /* Fills the chat's out fields, but for provider and cost, from a reply with
+    /* Sends the chat and waits for the reply, as a task or blocking the thread.
+       Returns 0 if one came, whatever its status, or an error code. */
+    int (*send)(struct llm_chat *chat, bool blocking, struct llm_reply *reply);
+
+    /* Fills content, model, tokens and cut, which are zeroed, from a reply with
        status 200. Returns an error code. */
     int (*read_answer)(struct llm_chat *chat, const cJSON *reply);
 
@@ -42,14 +52,14 @@ struct llm_provider {
 
 extern const struct llm_provider llm_openai;
 
-/* ---- http.c: the way to a server and back ------------------------------ */
-
 struct llm_client_private {
     const struct llm_provider *provider;
     char *model, *key, *url;
     bool local;                 /* the server is on this machine */
     struct curl_slist *headers; /* of every request */
     double timeout, connect_timeout;
+    int max_retries;
+    uint64_t random; /* the state of the generator */
     struct llm_price price;
 
     /* Handles that no chat uses now. A used one costs less than a new one. */
@@ -57,15 +67,53 @@ struct llm_client_private {
     size_t n_idle, room;
 };
 
-/* What came back. All zeroes, then llm_http_post, then llm_reply_free. */
+/* ---- reply.c: what came back ------------------------------------------- */
+
+/* Bytes. No answer of a model comes near it. */
+enum { LLM_LARGEST_REPLY = 16 * 1024 * 1024 };
+
+/* All zeroes, then filled by a provider's send, then llm_reply_free. */
 struct llm_reply {
-    int status;
+    bool begun;           /* a status has come */
+    int status;           /* HTTP's */
     double retry_after;   /* seconds; 0 if the server did not say */
+    int should_retry;     /* the server's word: 1 yes, -1 no, 0 none */
     char request_id[256]; /* as it came */
     char *body;           /* NULL if it is empty, else with a NUL behind it */
     size_t size, room;
-    bool begun, too_large;
+    int err; /* why the body was not read to its end */
 };
+
+/* Notes what a header line says; it need not end in a NUL. */
+void llm_reply_header(struct llm_reply *reply, const char *data, size_t size);
+
+/* Adds to the body. LLM_EMALFORMED, without a text, if it gets too large. */
+int llm_reply_add(struct llm_reply *reply, const char *data, size_t size);
+
+/* Fills the chat's error with what the headers say, for better or worse. */
+void llm_read_head(struct llm_chat *chat, const struct llm_reply *reply);
+
+/* Then the rest: the answer's fields, or the error's. Returns the error code.
+ */
+int llm_read_body(struct llm_chat *chat, const struct llm_reply *reply);
+
+/* Raises err with the reason that stands in the chat's error. */
+int llm_raise_refusal(struct llm_chat *chat, int err);
+
+void llm_reply_free(struct llm_reply *reply);
+
+/* ---- retry.c ----------------------------------------------------------- */
+
+/* Whether an attempt that ended so is worth another one. */
+bool llm_should_retry(int err, const struct llm_reply *reply);
+
+/*
+ * Seconds to wait before the n-th retry, counted from 0; retry_after is what
+ * the server asked for, or 0.
+ */
+double llm_retry_wait(int n, double retry_after, uint64_t *random);
+
+/* ---- http.c: the way to a server and back ------------------------------ */
 
 /*
  * Adds "name: value" to the headers of every request. source says where the
@@ -79,17 +127,39 @@ int llm_http_add_header(struct llm_client *client, const char *name,
 int llm_http_set_url(struct llm_client *client, const char *base_url,
                      const char *path, const char *source);
 
-/*
- * Sends the JSON and waits for the reply, as a task or blocking the thread.
- * Returns 0 if one came, whatever its status, or an error code.
- */
-int llm_http_post(struct llm_client *client, const char *json, bool blocking,
+/* struct llm_provider's send, over HTTP. */
+int llm_http_send(struct llm_chat *chat, bool blocking,
                   struct llm_reply *reply);
-
-void llm_reply_free(struct llm_reply *reply);
 
 /* Frees what the functions above have put into a client. */
 void llm_http_free(struct llm_client_private *private);
+
+/* ---- json.c ------------------------------------------------------------ */
+
+/*
+ * The text as JSON, *json to be freed; or an error code, *json being NULL. what
+ * names the text in the error. Strings hold no NUL.
+ */
+int llm_json_parse(const char *what, const char *text, size_t size,
+                   cJSON **json);
+
+/* NULL if it is not there; the string also if it is something else. */
+const cJSON *llm_json_member(const cJSON *object, const char *name);
+const char *llm_json_string(const cJSON *object, const char *name);
+
+/* A number of tokens; *tokens stays as it is if there is none. Returns an error
+   code for what is no such number. */
+int llm_json_tokens(const cJSON *usage, const char *name, int *tokens);
+
+/* Adds {role, content}; false without memory. */
+bool llm_json_add_message(cJSON *messages, const struct llm_message *message);
+
+/* Fill the chat's fields, or leave them alone if nothing is there. */
+void llm_read_model(struct llm_chat *chat, const cJSON *reply);
+void llm_read_error_texts(struct llm_chat *chat, const cJSON *error);
+
+/* Adds to the chat's content what must be UTF-8. Returns an error code. */
+int llm_add_content(struct llm_chat *chat, const char *text);
 
 /* ---- text.c: text of unknown origin ------------------------------------ */
 

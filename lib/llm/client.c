@@ -1,12 +1,8 @@
 /*
- * llm.c - clients and chats.
- *
- * What every provider's chats have in common: they are checked before they cost
- * anything, end in an answer or in one clear error, and are added up.
+ * client.c - clients: a provider, a model and a key, checked before anything is
+ * sent.
  */
 #include "llm/llm_private.h"
-
-#include "async/async_loop.h"
 
 #include <errno.h>
 #include <math.h>
@@ -15,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 static const struct llm_provider *const providers[] = {&llm_openai};
 
@@ -135,6 +132,28 @@ static int set_server(struct llm_client *client,
                             provider->path, source);
 }
 
+/* The usual number, or as many as the options say; and what its waits leave to
+   chance. */
+static int set_retries(struct llm_client_private *private,
+                       const struct llm_options *options)
+{
+    const int usual = 2;
+
+    if (options->max_retries < LLM_NO_RETRIES)
+        return async_raise(-EINVAL,
+                           "options.max_retries is %d; LLM_NO_RETRIES means "
+                           "none",
+                           options->max_retries);
+    private->max_retries = options->max_retries == 0  ? usual
+                           : options->max_retries < 0 ? 0
+                                                      : options->max_retries;
+    private->random = options->seed;
+    if (!options->seed &&
+        getrandom(&private->random, sizeof private->random, GRND_NONBLOCK) < 0)
+    private->random = (uint64_t)(uintptr_t) private;
+    return 0;
+}
+
 static int set_up(struct llm_client *client, const struct llm_options *options)
 {
     struct llm_client_private *private = client->llm_private;
@@ -145,6 +164,8 @@ static int set_up(struct llm_client *client, const struct llm_options *options)
     if (!err)
         err = set_limit(&private->connect_timeout, options->connect_timeout, 5,
                         "connect_timeout");
+    if (!err)
+        err = set_retries(private, options);
     if (!err)
         err = set_server(client, options);
     return err;
@@ -202,184 +223,4 @@ void llm_client_free(struct llm_client *client)
         free(private);
     }
     free(client);
-}
-
-/* ---- Checking a chat --------------------------------------------------- */
-
-static int check_text(const char *text, size_t i, const char *field)
-{
-    if (!text)
-        return async_raise(-EINVAL, "messages[%zu].%s is NULL", i, field);
-
-    const char *end = llm_utf8_end(text);
-    if (*end)
-        return async_raise(-EILSEQ, "messages[%zu].%s is not UTF-8 at byte %zu",
-                           i, field, (size_t)(end - text));
-    return 0;
-}
-
-static int check_messages(const struct llm_chat *chat)
-{
-    if (!chat->messages || !chat->n_messages)
-        return async_raise(-EINVAL, "the chat has no messages");
-    for (size_t i = 0; i < chat->n_messages; i++) {
-        int err = check_text(chat->messages[i].role, i, "role");
-
-        if (!err)
-            err = check_text(chat->messages[i].content, i, "content");
-        if (err)
-            return err;
-    }
-    return 0;
-}
-
-static int check(const struct llm_chat *chat)
-{
-    if (!chat->client)
-        return async_raise(-EINVAL, "the chat has no client: "
-                                    "llm_client_from_provider makes one");
-    if (!(chat->temperature >= 0 && chat->temperature <= 2))
-        return async_raise(-EINVAL, "the temperature is not between 0 and 2");
-    if (chat->max_tokens < 0)
-        return async_raise(-EINVAL, "max_tokens is %d; 0 means no limit",
-                           chat->max_tokens);
-    return check_messages(chat);
-}
-
-/* ---- Reading what came back -------------------------------------------- */
-
-/* Says what is wrong with a reply of status 200 that is not JSON. */
-static int not_json(const struct llm_reply *reply, size_t at)
-{
-    size_t blanks = reply->body ? strspn(reply->body, " \t\r\n") : 0;
-
-    if (blanks == reply->size)
-        return async_raise(LLM_EMALFORMED, "the answer is empty (status %d)",
-                           reply->status);
-    if (reply->body[blanks] == '<')
-        return async_raise(LLM_EMALFORMED,
-                           "the answer is a web page, not JSON (status %d): "
-                           "is the base URL right?",
-                           reply->status);
-    return async_raise(LLM_EMALFORMED,
-                       "the answer is not JSON: wrong at byte %zu of %zu", at,
-                       reply->size);
-}
-
-/* The body as JSON, or NULL; *at is where it ceases to be. */
-static cJSON *parse(const struct llm_reply *reply, size_t *at)
-{
-    const char *end = NULL;
-    cJSON *json =
-        reply->size > 0
-            ? cJSON_ParseWithLengthOpts(reply->body, reply->size, &end, false)
-            : NULL;
-
-    *at = end ? (size_t)(end - reply->body) : 0;
-    if (!json)
-        return NULL;
-    *at += strspn(end, " \t\r\n");
-    if (*at == reply->size)
-        return json;
-    cJSON_Delete(json);
-    return NULL;
-}
-
-/* Fills the chat's error from a reply whose status says that it is one. */
-static int read_error(struct llm_chat *chat, const struct llm_reply *reply,
-                      const cJSON *json)
-{
-    const struct llm_client_private *private = chat->client->llm_private;
-    int err = private->provider->read_error(chat, json);
-
-    if (!err)
-        err = llm_error_of_status(reply->status);
-    if (!chat->error.message[0])
-        snprintf(chat->error.message, sizeof chat->error.message,
-                 "the server gave no reason");
-    return async_raise(err, "%s (%d): %s", llm_strerror(err), reply->status,
-                       chat->error.message);
-}
-
-static int read_reply(struct llm_chat *chat, const struct llm_reply *reply)
-{
-    const struct llm_client_private *private = chat->client->llm_private;
-    size_t at;
-    cJSON *json = parse(reply, &at);
-    int err;
-
-    if (reply->status != 200)
-        err = read_error(chat, reply, json);
-    else if (!json)
-        err = not_json(reply, at);
-    else
-        err = private->provider->read_answer(chat, json);
-    cJSON_Delete(json);
-    return err;
-}
-
-/* ---- Chats ------------------------------------------------------------- */
-
-static void add_up(struct llm_chat *chat)
-{
-    struct llm_client *client = chat->client;
-    const struct llm_price *price = &client->llm_private->price;
-
-    chat->provider = client->provider;
-    chat->cost = chat->prompt_tokens / 1000.0 * price->input +
-                 chat->completion_tokens / 1000.0 * price->output;
-    client->total_tokens += chat->total_tokens;
-    client->total_cost += chat->cost;
-}
-
-static int exchange(struct llm_chat *chat, bool blocking)
-{
-    struct llm_client_private *private = chat->client->llm_private;
-    struct llm_reply reply = {0};
-    char *json = private->provider->write_request(chat);
-
-    if (!json)
-        return -ENOMEM;
-    int err = llm_http_post(chat->client, json, blocking, &reply);
-    chat->error.status = reply.status;
-    chat->error.retry_after = reply.retry_after;
-    llm_copy_text(chat->error.request_id, sizeof chat->error.request_id,
-                  reply.request_id, private->key);
-    if (!err)
-        err = read_reply(chat, &reply);
-    cJSON_free(json);
-    llm_reply_free(&reply);
-    return err;
-}
-
-static int perform(struct llm_chat *chat, bool blocking)
-{
-    chat->error = (struct llm_error){0};
-    int err = check(chat);
-    if (!err)
-        err = exchange(chat, blocking);
-    if (!err) {
-        add_up(chat);
-        chat->error = (struct llm_error){0};
-    } else if (!chat->error.message[0]) {
-        snprintf(chat->error.message, sizeof chat->error.message, "%s",
-                 async_errmsg(err));
-    }
-    return err;
-}
-
-int llm_chat(void *chat)
-{
-    if (!async_in_task("llm_chat"))
-        return ASYNC_ENOLOOP;
-    if (!chat)
-        return async_raise(-EINVAL, "llm_chat: the chat is NULL");
-    return perform(chat, false);
-}
-
-int llm_chat_blocking(struct llm_chat *chat)
-{
-    if (!chat)
-        return async_raise(-EINVAL, "llm_chat_blocking: the chat is NULL");
-    return perform(chat, true);
 }

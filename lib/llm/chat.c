@@ -1,0 +1,162 @@
+/*
+ * chat.c - chats: each is checked before it costs anything, sent until it ends
+ * in an answer or in an error that another try would not heal, and added up.
+ */
+#include "llm/llm_private.h"
+
+#include "async/async_loop.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- Checking a chat --------------------------------------------------- */
+
+static int check_text(const char *text, size_t i, const char *field)
+{
+    if (!text)
+        return async_raise(-EINVAL, "messages[%zu].%s is NULL", i, field);
+
+    const char *end = llm_utf8_end(text);
+    if (*end)
+        return async_raise(-EILSEQ, "messages[%zu].%s is not UTF-8 at byte %zu",
+                           i, field, (size_t)(end - text));
+    return 0;
+}
+
+static int check_messages(const struct llm_chat *chat)
+{
+    if (!chat->messages || !chat->n_messages)
+        return async_raise(-EINVAL, "the chat has no messages");
+    for (size_t i = 0; i < chat->n_messages; i++) {
+        int err = check_text(chat->messages[i].role, i, "role");
+
+        if (!err)
+            err = check_text(chat->messages[i].content, i, "content");
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+static int check(const struct llm_chat *chat)
+{
+    if (!chat->client)
+        return async_raise(-EINVAL, "the chat has no client: "
+                                    "llm_client_from_provider makes one");
+    const double hottest = chat->client->llm_private->provider->max_temperature;
+    if (!(chat->temperature >= 0 && chat->temperature <= hottest))
+        return async_raise(-EINVAL, "the temperature is not between 0 and %g",
+                           hottest);
+    if (chat->max_tokens < 0)
+        return async_raise(-EINVAL, "max_tokens is %d; 0 means no limit",
+                           chat->max_tokens);
+    return check_messages(chat);
+}
+
+/* ---- Chats ------------------------------------------------------------- */
+
+static void add_up(struct llm_chat *chat)
+{
+    struct llm_client *client = chat->client;
+    const struct llm_price *price = &client->llm_private->price;
+
+    chat->provider = client->provider;
+    if (!chat->total_tokens)
+        chat->total_tokens = chat->prompt_tokens + chat->completion_tokens;
+    chat->cost = chat->prompt_tokens / 1000.0 * price->input +
+                 chat->completion_tokens / 1000.0 * price->output;
+    client->total_tokens += chat->total_tokens;
+    client->total_cost += chat->cost;
+}
+
+/* What the last attempt left behind must not be taken for this one's. */
+static void clear(struct llm_chat *chat)
+{
+    free(chat->content);
+    chat->content = NULL;
+    chat->model[0] = '\0';
+    chat->prompt_tokens = chat->completion_tokens = chat->total_tokens = 0;
+    chat->cut = false;
+}
+
+static int attempt(struct llm_chat *chat, bool blocking,
+                   struct llm_reply *reply)
+{
+    int err = chat->client->llm_private->provider->send(chat, blocking, reply);
+
+    llm_read_head(chat, reply);
+    if (!err)
+        err = llm_read_body(chat, reply);
+    if (err)
+        clear(chat);
+    return err;
+}
+
+/* Waits before the next attempt, the n-th of them counted from 0. */
+static int wait_for_retry(const struct llm_chat *chat, int n, bool blocking)
+{
+    double seconds = llm_retry_wait(n, chat->error.retry_after,
+                                    &chat->client->llm_private->random);
+
+    if (!blocking)
+        return async_sleep(seconds);
+    async_block(seconds);
+    return 0;
+}
+
+static int persist(struct llm_chat *chat, bool blocking)
+{
+    const int max_retries = chat->client->llm_private->max_retries;
+
+    for (int n = 0;; n++) {
+        struct llm_reply reply = {0};
+        chat->attempts = n + 1;
+        int err = attempt(chat, blocking, &reply);
+        bool again = err && n < max_retries && llm_should_retry(err, &reply);
+
+        llm_reply_free(&reply);
+        if (again)
+            err = wait_for_retry(chat, n, blocking);
+        if (!again || err)
+            return err;
+    }
+}
+
+static int perform(struct llm_chat *chat, bool blocking)
+{
+    /* Whatever it holds is not ours. */
+    chat->content = NULL;
+    clear(chat);
+    chat->attempts = 0;
+    chat->error = (struct llm_error){0};
+    int err = check(chat);
+    if (!err)
+        err = persist(chat, blocking);
+    if (!err) {
+        add_up(chat);
+        chat->error = (struct llm_error){0};
+    } else if (err == ASYNC_ECANCELED) {
+        chat->error = (struct llm_error){0};
+    }
+    if (err && !chat->error.message[0])
+        snprintf(chat->error.message, sizeof chat->error.message, "%s",
+                 async_errmsg(err));
+    return err;
+}
+
+int llm_chat(void *chat)
+{
+    if (!async_in_task("llm_chat"))
+        return ASYNC_ENOLOOP;
+    if (!chat)
+        return async_raise(-EINVAL, "llm_chat: the chat is NULL");
+    return perform(chat, false);
+}
+
+int llm_chat_blocking(struct llm_chat *chat)
+{
+    if (!chat)
+        return async_raise(-EINVAL, "llm_chat_blocking: the chat is NULL");
+    return perform(chat, true);
+}
