@@ -394,6 +394,14 @@ static void test_an_answer(void **state)
     assert_int_equal(chat.completion_tokens, 1000);
     assert_int_equal(chat.total_tokens, 3000);
     assert_true(fabs(chat.cost - (2 * 0.001 + 1 * 0.002)) < 1e-12);
+    assert_false(chat.cut);
+    free(chat.content);
+    assert_int_equal(ask("200 OK", "",
+                         "{\"choices\":[{\"message\":{\"content\":\"a\"},"
+                         "\"finish_reason\":\"length\"}]}",
+                         &chat),
+                     0);
+    assert_true(chat.cut);
     free(chat.content);
 }
 
@@ -908,9 +916,11 @@ static void test_wrong_options(void **state)
     struct llm_options options = {.api_key = KEY};
 
     (void)state;
-    no_client("opneai", &options,
-              "unknown LLM provider \"opneai\"; known: \"openai\"");
-    no_client(NULL, &options, "no LLM provider named; known: \"openai\"");
+    no_client(
+        "opneai", &options,
+        "unknown LLM provider \"opneai\"; known: \"openai\", \"anthropic\"");
+    no_client(NULL, &options,
+              "no LLM provider named; known: \"openai\", \"anthropic\"");
     options.model = "gpt-17";
     no_client("openai", &options,
               "no price known for model \"gpt-17\": put it into "

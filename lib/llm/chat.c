@@ -26,6 +26,8 @@ static int check_text(const char *text, size_t i, const char *field)
 
 static int check_messages(const struct llm_chat *chat)
 {
+    const struct llm_provider *provider = chat->client->llm_private->provider;
+
     if (!chat->messages || !chat->n_messages)
         return async_raise(-EINVAL, "the chat has no messages");
     for (size_t i = 0; i < chat->n_messages; i++) {
@@ -36,7 +38,7 @@ static int check_messages(const struct llm_chat *chat)
         if (err)
             return err;
     }
-    return 0;
+    return provider->check_messages ? provider->check_messages(chat) : 0;
 }
 
 static int check(const struct llm_chat *chat)

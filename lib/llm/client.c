@@ -13,14 +13,19 @@
 #include <string.h>
 #include <sys/random.h>
 
-static const struct llm_provider *const providers[] = {&llm_openai};
+static const struct llm_provider *const providers[] = {&llm_openai,
+                                                       &llm_anthropic};
 
 enum { N_PROVIDERS = sizeof providers / sizeof providers[0] };
 
-/* The chapter's. */
+/* The first two are the chapter's, the others their providers' of late 2025. */
 static const struct llm_price prices[] = {
     {"gpt-4", 0.03, 0.06},
     {"gpt-3.5-turbo", 0.001, 0.002},
+    {"gpt-4o", 0.0025, 0.01},
+    {"gpt-4o-mini", 0.00015, 0.0006},
+    {"claude-sonnet-4-5", 0.003, 0.015},
+    {"claude-haiku-4-5", 0.001, 0.005},
 };
 
 /* ---- Making a client --------------------------------------------------- */

@@ -298,7 +298,7 @@ static int post(struct llm_client_private *private, const char *json,
 int llm_http_send(struct llm_chat *chat, bool blocking, struct llm_reply *reply)
 {
     struct llm_client_private *private = chat->client->llm_private;
-    char *json = private->provider->write_request(chat);
+    char *json = private->provider->write_request(chat, false);
 
     if (!json)
         return -ENOMEM;

@@ -77,11 +77,12 @@ struct llm_price {
 
 /* All zeroes, or NULL for the options, is a good choice. */
 struct llm_options {
-    const char *model; /* NULL: the provider's usual one, "gpt-3.5-turbo" */
+    const char *model; /* NULL: gpt-3.5-turbo, or claude-sonnet-4-5 */
 
     /* NULL: from the environment, as the provider's own clients do. */
-    const char *api_key;      /* OPENAI_API_KEY */
-    const char *base_url;     /* OPENAI_BASE_URL, else the provider's */
+    const char *api_key;      /* OPENAI_API_KEY or ANTHROPIC_API_KEY */
+    const char *base_url;     /* OPENAI_BASE_URL or ANTHROPIC_BASE_URL, else the
+                                 provider's; Anthropic's is without "/v1" */
     const char *organization; /* OPENAI_ORG_ID, else none */
     const char *project;      /* OPENAI_PROJECT_ID, else none */
 
@@ -94,8 +95,9 @@ struct llm_options {
     int max_retries;
     uint64_t seed; /* of the waits' random part; 0: another one each time */
 
-    /* Of models that have no price here yet, or another one now. gpt-4 and
-       gpt-3.5-turbo have the chapter's. */
+    /* Of models that have no price here yet, or another one now. There are
+       gpt-4 and gpt-3.5-turbo (the chapter's), gpt-4o, gpt-4o-mini,
+       claude-sonnet-4-5 and claude-haiku-4-5. */
     const struct llm_price *prices;
     size_t n_prices;
 };
@@ -110,10 +112,13 @@ struct llm_client {
 };
 
 /*
- * A client of the provider "openai" (or anything else that speaks OpenAI's
- * protocol, at another base URL). Everything in options is copied. NULL if
- * that cannot be: then errno says why, and async_errmsg(-errno) in words.
- * It ends with llm_client_free.
+ * A client of a provider:
+ *   "openai"     OpenAI, or anything else that speaks its protocol, at another
+ *                base URL
+ *   "anthropic"  Anthropic; here a chat without max_tokens gets 4,096, and the
+ *                temperature goes from 0 to 1
+ * Everything in options is copied. NULL if that cannot be: then errno says why,
+ * and async_errmsg(-errno) in words. It ends with llm_client_free.
  * [LLMClient.from_provider("openai", model="gpt-3.5-turbo"); The Story]
  */
 struct llm_client *llm_client_from_provider(const char *provider,

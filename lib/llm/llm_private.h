@@ -33,8 +33,12 @@ struct llm_provider {
     int (*add_headers)(struct llm_client *client,
                        const struct llm_options *options, const char *key);
 
-    /* The chat as JSON, to be freed with cJSON_free; NULL without memory. */
-    char *(*write_request)(const struct llm_chat *chat);
+    /* What its protocol wants of messages beyond what all want, or NULL. */
+    int (*check_messages)(const struct llm_chat *chat);
+
+    /* The chat as JSON, its answer in one piece or as a stream, to be freed
+       with cJSON_free; NULL without memory. */
+    char *(*write_request)(const struct llm_chat *chat, bool stream);
 
     /* Sends the chat and waits for the reply, as a task or blocking the thread.
        Returns 0 if one came, whatever its status, or an error code. */
@@ -50,7 +54,7 @@ struct llm_provider {
     int (*read_error)(struct llm_chat *chat, const cJSON *reply);
 };
 
-extern const struct llm_provider llm_openai;
+extern const struct llm_provider llm_openai, llm_anthropic;
 
 struct llm_client_private {
     const struct llm_provider *provider;

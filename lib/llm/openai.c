@@ -36,26 +36,39 @@ static int add_headers(struct llm_client *client,
     return err;
 }
 
-static char *write_request(const struct llm_chat *chat)
+static bool add_messages(cJSON *request, const struct llm_chat *chat)
 {
-    cJSON *request = cJSON_CreateObject();
-    cJSON *messages = NULL;
-    char *json = NULL;
+    cJSON *messages = cJSON_AddArrayToObject(request, "messages");
 
-    if (cJSON_AddStringToObject(request, "model", chat->client->model))
-        messages = cJSON_AddArrayToObject(request, "messages");
     if (!messages)
-        goto out;
+        return false;
     for (size_t i = 0; i < chat->n_messages; i++)
         if (!llm_json_add_message(messages, &chat->messages[i]))
-            goto out;
-    if (!cJSON_AddNumberToObject(request, "temperature", chat->temperature))
-        goto out;
-    if (chat->max_tokens > 0 &&
-        !cJSON_AddNumberToObject(request, "max_tokens", chat->max_tokens))
-        goto out;
-    json = cJSON_PrintUnformatted(request);
-out:
+            return false;
+    return true;
+}
+
+/* Not asked for, the usage would not be told. */
+static bool add_stream(cJSON *request)
+{
+    return cJSON_AddTrueToObject(request, "stream") &&
+           cJSON_AddTrueToObject(
+               cJSON_AddObjectToObject(request, "stream_options"),
+               "include_usage");
+}
+
+static char *write_request(const struct llm_chat *chat, bool stream)
+{
+    cJSON *request = cJSON_CreateObject();
+    char *json = NULL;
+
+    if (cJSON_AddStringToObject(request, "model", chat->client->model) &&
+        add_messages(request, chat) &&
+        cJSON_AddNumberToObject(request, "temperature", chat->temperature) &&
+        (chat->max_tokens == 0 ||
+         cJSON_AddNumberToObject(request, "max_tokens", chat->max_tokens)) &&
+        (!stream || add_stream(request)))
+        json = cJSON_PrintUnformatted(request);
     cJSON_Delete(request);
     return json;
 }
