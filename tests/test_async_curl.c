@@ -665,6 +665,211 @@ static void test_no_connection_in_time(void **state)
     close(listener);
 }
 
+/* ---- Reading as it comes ----------------------------------------------- */
+
+struct reading {
+    const char *url;   /* in */
+    size_t piece;      /* in: bytes at a time */
+    double nap;        /* in: seconds of sleep before the first read */
+    size_t cancel_at;  /* in: is cancelled after so many bytes; 0: is not */
+    size_t size;       /* out: bytes read */
+    unsigned long sum; /* out: of them */
+    int err, next;     /* out; next: of another transfer with the handle */
+    char text[ASYNC_ERRMSG_SIZE]; /* out: of err */
+    struct async_task *self;
+};
+
+static unsigned long sum_of(const char *data, size_t n, unsigned long sum)
+{
+    for (size_t i = 0; i < n; i++)
+        sum = 31 * sum + (unsigned char)data[i];
+    return sum;
+}
+
+static int read_on(struct async_curl_stream *stream, struct reading *reading)
+{
+    char piece[1 << 16];
+    size_t n;
+    int err = reading->nap > 0 ? async_sleep(reading->nap) : 0;
+
+    while (!err &&
+           !(err = async_curl_read(stream, piece, reading->piece, &n)) &&
+           n > 0) {
+        reading->size += n;
+        reading->sum = sum_of(piece, n, reading->sum);
+        if (reading->cancel_at && reading->size >= reading->cancel_at)
+            async_cancel(reading->self);
+    }
+    return err;
+}
+
+static int read_url(void *job)
+{
+    struct reading *reading = job;
+    struct async_curl_stream stream = {0};
+    struct get get = {.url = reading->url};
+    CURL *easy = curl_easy_init();
+    const struct async_curl_limits limits = {.connect = 1, .total = 1.05};
+
+    prepare(easy, &get);
+    reading->err = async_curl_open(&stream, easy, &limits);
+    if (!reading->err)
+        reading->err = read_on(&stream, reading);
+    snprintf(reading->text, sizeof reading->text, "%s",
+             async_errmsg(reading->err));
+    async_curl_close(&stream);
+    get.easy = easy;
+    reading->next = get_url(&get);
+    curl_easy_cleanup(easy);
+    return reading->err;
+}
+
+static int read_as_a_task(void *job)
+{
+    struct reading *reading = job;
+    struct async_task task;
+
+    reading->self = &task;
+    async_spawn(&task, read_url, reading);
+    return async_await(&task);
+}
+
+static void *run_reading(void *job)
+{
+    return (void *)(intptr_t)async_run(read_as_a_task, job);
+}
+
+/* A thread of its own, because each thread reads the environment once. */
+static void run_virtually(struct reading *reading)
+{
+    pthread_t thread;
+
+    setenv("ASYNC_CLOCK", "virtual", 1);
+    assert_int_equal(pthread_create(&thread, NULL, run_reading, reading), 0);
+    pthread_join(thread, NULL);
+    unsetenv("ASYNC_CLOCK");
+}
+
+/* A reply of so many bytes; the next one is short. *sum is of its body. */
+static struct raw_server *large_server(size_t size, unsigned long *sum)
+{
+    char *reply = malloc(size + 100);
+    int head =
+        sprintf(reply, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", size);
+
+    for (size_t i = 0; i < size; i++)
+        reply[(size_t)head + i] = (char)(i * 7919 >> 8);
+    *sum = sum_of(reply + head, size, 0);
+    struct raw_server *server =
+        raw_server_start(reply, (size_t)head + size, RAW_KEEP);
+    raw_server_add_http(server, "200 OK", "", "next");
+    free(reply);
+    return server;
+}
+
+static void check_reading(size_t size, size_t piece, double nap)
+{
+    unsigned long sum;
+    struct raw_server *server = large_server(size, &sum);
+    struct reading reading = {
+        .url = raw_server_url(server), .piece = piece, .nap = nap};
+
+    run_virtually(&reading);
+    assert_int_equal(reading.err, 0);
+    assert_int_equal(reading.size, size);
+    assert_true(reading.sum == sum);
+    assert_int_equal(reading.next, 0);
+    raw_server_stop(server);
+}
+
+static void test_reading_pieces(void **state)
+{
+    (void)state;
+    check_reading(0, 10, 0);
+    check_reading(1000, 1, 0);
+    check_reading(1000, 1000, 0);
+    check_reading(3000000, 100, 0);
+    check_reading(3000000, 1 << 16, 0);
+}
+
+/*
+ * The reader sleeps an hour. The clock jumps over that only if nothing is in
+ * flight: the buffer is full, and the transfer has been paused. All of it comes
+ * in the end, and no limit counted the hour.
+ */
+static void test_a_slow_reader(void **state)
+{
+    (void)state;
+    check_reading(3000000, 1 << 16, 3600);
+    check_reading(3000000, 77, 3600);
+}
+
+static void test_reading_is_cancelled(void **state)
+{
+    unsigned long sum;
+    struct raw_server *server = large_server(3000000, &sum);
+    struct reading reading = {
+        .url = raw_server_url(server), .piece = 1000, .cancel_at = 1000000};
+
+    (void)state;
+    assert_int_equal(async_run(read_as_a_task, &reading), ASYNC_ECANCELED);
+    assert_int_equal(reading.err, ASYNC_ECANCELED);
+    assert_true(reading.size >= 1000000 && reading.size < 3000000);
+    assert_int_equal(reading.next, 0);
+    assert_int_equal(raw_server_connections(server), 2);
+    raw_server_stop(server);
+}
+
+static void check_end(const char *reply, enum raw_then then, size_t size,
+                      int err, const char *text)
+{
+    struct raw_server *server = raw_server_start(reply, strlen(reply), then);
+    struct reading reading = {.url = raw_server_url(server), .piece = 100};
+
+    raw_server_add_http(server, "200 OK", "", "next");
+    assert_int_equal(async_run(read_as_a_task, &reading), err);
+    assert_non_null(strstr(reading.text, text));
+    assert_int_equal(reading.size, size);
+    assert_int_equal(reading.next, 0);
+    raw_server_stop(server);
+}
+
+/* What came is read; then comes the error. */
+static void test_reading_ends_early(void **state)
+{
+    (void)state;
+    check_end("", RAW_CLOSE, 0, ASYNC_CURL_E(CURLE_GOT_NOTHING), "127.0.0.1");
+    check_end("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", RAW_CLOSE, 4,
+              ASYNC_CURL_E(CURLE_PARTIAL_FILE), "127.0.0.1");
+    check_end("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", RAW_HOLD, 4,
+              ASYNC_ETIMEDOUT, "nothing more within 1.05 s");
+    check_end("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", RAW_HOLD, 0,
+              ASYNC_ETIMEDOUT, "no answer within 1.05 s");
+}
+
+static int misuse(void *job)
+{
+    struct async_curl_stream stream = {0};
+    int *errs = job;
+    size_t n = 1;
+    char byte;
+
+    errs[0] = async_curl_open(&stream, NULL, &(struct async_curl_limits){0});
+    errs[1] = async_curl_read(&stream, &byte, 1, &n);
+    async_curl_close(&stream);
+    return n == 0 ? 0 : -EIO;
+}
+
+static void test_streams_that_are_not_open(void **state)
+{
+    int errs[2];
+
+    (void)state;
+    assert_int_equal(async_run(misuse, errs), 0);
+    assert_int_equal(errs[0], -EINVAL);
+    assert_int_equal(errs[1], -EINVAL);
+}
+
 /* ---- Cancelling -------------------------------------------------------- */
 
 /* The first failure of a gather closes the transfers of the others. */
@@ -789,6 +994,11 @@ int main(void)
         cmocka_unit_test(test_no_answer_in_time),
         cmocka_unit_test(test_no_answer_on_a_kept_connection),
         cmocka_unit_test(test_no_connection_in_time),
+        cmocka_unit_test(test_reading_pieces),
+        cmocka_unit_test(test_a_slow_reader),
+        cmocka_unit_test(test_reading_is_cancelled),
+        cmocka_unit_test(test_reading_ends_early),
+        cmocka_unit_test(test_streams_that_are_not_open),
         cmocka_unit_test(test_a_failing_sibling_cancels),
         cmocka_unit_test(test_wait_for),
         cmocka_unit_test(test_virtual_clock),

@@ -3,15 +3,13 @@
  *
  * libcurl can drive many transfers at once if somebody watches its sockets and
  * its timer for it (curl_multi_socket_action). Here the loop does, and each
- * transfer is a suspended task: it hands its handle over, sleeps until the
- * transfer has ended, and takes its handle back, in this order on every path.
+ * transfer has a task: it hands its handle over, is woken when the transfer has
+ * ended, and takes its handle back, in this order on every path.
  *
  * A loop has several multi handles, filled one after another, because libcurl
  * searches in lists: with 10,000 transfers in one, most of the time goes there.
  */
-#include "async_curl/async_curl.h"
-
-#include "async/async_loop.h"
+#include "async_curl/transfer.h"
 
 #include <errno.h>
 #include <math.h>
@@ -47,23 +45,6 @@ struct socket {
     struct socket *next, *previous;
 };
 
-/* A transfer; lives on the stack of the task that waits for it. */
-struct transfer {
-    struct async_wait wait;
-    CURL *easy;
-    void *private;       /* the handle's CURLOPT_PRIVATE before it was ours */
-    struct shard *shard; /* from start() to finish() */
-    struct transfer *next, *previous;
-
-    bool ended; /* and how: */
-    int err;
-    CURLcode result; /* if err is 0 */
-
-    struct async_timer timer; /* for the next of its limits */
-    struct async_curl_limits limits;
-    int64_t begin;
-};
-
 /* What a loop has of libcurl, from its first transfer until it closes. */
 static _Thread_local struct {
     struct shard *shards;
@@ -72,12 +53,22 @@ static _Thread_local struct {
 
 /* ---- Ending transfers -------------------------------------------------- */
 
+void async_curl_count(struct transfer *transfer, bool outside)
+{
+    if (outside && !transfer->outside)
+        async_outside_begin();
+    else if (!outside && transfer->outside)
+        async_outside_end();
+    transfer->outside = outside;
+}
+
 /* The first end counts: the task may have yet to wake when another comes. */
 static void end(struct transfer *transfer, int err, CURLcode result)
 {
     if (transfer->ended)
         return;
     transfer->ended = true;
+    async_curl_count(transfer, false);
     transfer->err = err;
     transfer->result = result;
     async_resume(&transfer->wait);
@@ -307,7 +298,7 @@ static void link_transfer(struct transfer *transfer, struct shard *shard)
         transfer->next->previous = transfer;
     shard->transfers = transfer;
     shard->in_flight++;
-    async_outside_begin();
+    async_curl_count(transfer, true);
 }
 
 static void unlink_transfer(struct transfer *transfer)
@@ -320,7 +311,7 @@ static void unlink_transfer(struct transfer *transfer)
         transfer->previous->next = transfer->next;
     else
         shard->transfers = transfer->next;
-    async_outside_end();
+    async_curl_count(transfer, false);
     /* An empty multi handle begins anew, whatever had become of it. */
     if (--shard->in_flight == 0) {
         shard->err = 0;
@@ -346,8 +337,7 @@ static int add_to_multi(struct transfer *transfer)
                        curl_multi_strerror(code));
 }
 
-/* Hands the handle over to a shard. */
-static int start(struct transfer *transfer)
+int async_curl_start(struct transfer *transfer)
 {
     CURL *easy = transfer->easy;
     struct shard *shard = find_shard();
@@ -371,8 +361,7 @@ static int start(struct transfer *transfer)
     return 0;
 }
 
-/* Takes the handle back, which closes a transfer that has not ended. */
-static void finish(struct transfer *transfer)
+void async_curl_finish(struct transfer *transfer)
 {
     async_timer_clear(&transfer->timer);
     curl_multi_remove_handle(transfer->shard->multi, transfer->easy);
@@ -418,7 +407,7 @@ static void limit_reached(struct async_callback *due)
 }
 
 /* The first limit; connecting is only looked at if it comes first. */
-static int begin_limits(struct transfer *transfer)
+int async_curl_begin_limits(struct transfer *transfer)
 {
     struct async_curl_limits *limits = &transfer->limits;
 
@@ -514,12 +503,12 @@ static int raise_timeout(const struct transfer *transfer)
     if (limits->connect > 0)
         return async_raise(ASYNC_ETIMEDOUT, "%sno connection within %g s",
                            place, limits->connect);
-    return async_raise(ASYNC_ETIMEDOUT, "%sno answer within %g s", place,
+    return async_raise(ASYNC_ETIMEDOUT, "%s%s within %g s", place,
+                       transfer->begun ? "nothing more" : "no answer",
                        limits->total);
 }
 
-/* How the transfer ended, as an error code with its text. */
-static int outcome(const struct transfer *transfer)
+int async_curl_outcome(const struct transfer *transfer)
 {
     if (transfer->err == ASYNC_ETIMEDOUT)
         return raise_timeout(transfer);
@@ -530,6 +519,18 @@ static int outcome(const struct transfer *transfer)
 
 /* ---- The calls --------------------------------------------------------- */
 
+int async_curl_check(const char *caller, const CURL *easy,
+                     const struct async_curl_limits *limits)
+{
+    if (!async_in_task(caller))
+        return ASYNC_ENOLOOP;
+    if (!easy)
+        return async_raise(-EINVAL, "%s: the handle is NULL", caller);
+    if (isnan(limits->connect) || isnan(limits->total))
+        return async_raise(-EINVAL, "%s: a limit is not a number", caller);
+    return 0;
+}
+
 int async_curl_perform_within(CURL *easy,
                               const struct async_curl_limits *limits)
 {
@@ -539,21 +540,17 @@ int async_curl_perform_within(CURL *easy,
         .limits = *limits,
     };
 
-    if (!async_in_task("async_curl_perform"))
-        return ASYNC_ENOLOOP;
-    if (!easy)
-        return async_raise(-EINVAL, "async_curl_perform: the handle is NULL");
-    if (isnan(limits->connect) || isnan(limits->total))
-        return async_raise(-EINVAL,
-                           "async_curl_perform: a limit is not a number");
-    int err = start(&transfer);
+    int err = async_curl_check("async_curl_perform", easy, limits);
     if (err)
         return err;
-    err = begin_limits(&transfer);
+    err = async_curl_start(&transfer);
+    if (err)
+        return err;
+    err = async_curl_begin_limits(&transfer);
     if (!err && !transfer.ended)
         err = async_suspend(&transfer.wait, "async_curl_perform");
-    finish(&transfer);
-    return err ? err : outcome(&transfer);
+    async_curl_finish(&transfer);
+    return err ? err : async_curl_outcome(&transfer);
 }
 
 int async_curl_perform(CURL *easy)

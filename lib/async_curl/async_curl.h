@@ -51,6 +51,47 @@ struct async_curl_limits {
 int async_curl_perform_within(
     CURL *easy, const struct async_curl_limits *limits) ASYNC_SUSPENDS;
 
+/* ---- Reading an answer as it comes ------------------------------------- */
+
+/*
+ * A transfer whose body is read piece by piece. What has come and was not read
+ * yet is kept, up to some 32 KiB; then the server has to wait. All zeroes until
+ * it is opened; it belongs to the task that reads it.
+ * [async for chunk in response.aiter_bytes()]
+ */
+struct async_curl_stream {
+    struct async_curl_private_stream *async_private; /* leave it alone */
+};
+
+/*
+ * Starts the transfer, and waits until the body begins or all of it has ended:
+ * then the answer's status and headers are there. The handle's WRITEFUNCTION
+ * and WRITEDATA become ours. Returns what async_curl_perform returns, and
+ * ASYNC_ETIMEDOUT. limits->total is how long the body may take to begin, and
+ * later how long each further piece may; time between reads does not count.
+ * If it fails there is nothing to close.
+ */
+int async_curl_open(struct async_curl_stream *stream, CURL *easy,
+                    const struct async_curl_limits *limits) ASYNC_SUSPENDS;
+
+/*
+ * Copies what there is, up to size bytes, into buffer, and waits if there is
+ * nothing yet. *n is how many bytes; 0: the body has ended as it should. Errors
+ * as above; what came before an error is read first. After ASYNC_ECANCELED the
+ * stream may be read on.
+ */
+int async_curl_read(struct async_curl_stream *stream, void *buffer, size_t size,
+                    size_t *n) ASYNC_SUSPENDS;
+
+/*
+ * Ends the transfer, wherever it is, and leaves the stream all zeroes; nothing
+ * if it is. Every stream that was opened is closed before its handle is used
+ * again, and before async_run returns. The handle stays the caller's.
+ */
+void async_curl_close(struct async_curl_stream *stream);
+
+/* ---- Errors ------------------------------------------------------------ */
+
 /*
  * The error code of a transfer that failed in libcurl, and the way back from it
  * (CURLE_OK if err is none of these):
