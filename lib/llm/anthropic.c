@@ -160,6 +160,40 @@ static int read_error(struct llm_chat *chat, const cJSON *reply)
     return 0;
 }
 
+static int read_begin(struct llm_chat *chat, const cJSON *message)
+{
+    llm_read_model(chat, message);
+    return read_usage(chat, llm_json_member(message, "usage"));
+}
+
+static int read_event(struct llm_chat *chat, const struct llm_sse *event,
+                      struct llm_piece *piece)
+{
+    int err = llm_json_parse("an event of the stream", event->data.text,
+                             event->data.size, &piece->json);
+    if (err)
+        return err;
+    const cJSON *json = piece->json, *delta = llm_json_member(json, "delta");
+    const char *type = llm_json_string(json, "type");
+    if (!type)
+        type = event->event;
+    if (strcmp(type, "content_block_delta") == 0) {
+        piece->text = llm_json_string(delta, "text");
+    } else if (strcmp(type, "message_start") == 0) {
+        err = read_begin(chat, llm_json_member(json, "message"));
+    } else if (strcmp(type, "message_delta") == 0) {
+        read_stop(chat, delta);
+        piece->stopped |= llm_json_string(delta, "stop_reason") != NULL;
+        err = read_usage(chat, llm_json_member(json, "usage"));
+    } else if (strcmp(type, "message_stop") == 0) {
+        piece->last = true;
+    } else if (strcmp(type, "error") == 0) {
+        read_error(chat, json);
+        err = llm_raise_refusal(chat, llm_error_of_type(chat->error.type));
+    }
+    return err; /* ping, the frames of blocks, and whatever is invented yet */
+}
+
 const struct llm_provider llm_anthropic = {
     .name = "anthropic",
     .model = "claude-sonnet-4-5",
@@ -172,6 +206,10 @@ const struct llm_provider llm_anthropic = {
     .check_messages = check_messages,
     .write_request = write_request,
     .send = llm_http_send,
+    .open = llm_http_open,
+    .read = llm_http_read,
+    .close = llm_http_close,
+    .read_event = read_event,
     .read_answer = read_answer,
     .read_error = read_error,
 };

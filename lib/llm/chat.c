@@ -82,17 +82,15 @@ static void clear(struct llm_chat *chat)
     chat->cut = false;
 }
 
+/* An llm_attempt. */
 static int attempt(struct llm_chat *chat, bool blocking,
-                   struct llm_reply *reply)
+                   struct llm_reply *reply, void *job)
 {
     int err = chat->client->llm_private->provider->send(chat, blocking, reply);
 
+    (void)job;
     llm_read_head(chat, reply);
-    if (!err)
-        err = llm_read_body(chat, reply);
-    if (err)
-        clear(chat);
-    return err;
+    return err ? err : llm_read_body(chat, reply);
 }
 
 /* Waits before the next attempt, the n-th of them counted from 0. */
@@ -107,44 +105,57 @@ static int wait_for_retry(const struct llm_chat *chat, int n, bool blocking)
     return 0;
 }
 
-static int persist(struct llm_chat *chat, bool blocking)
+int llm_persist(struct llm_chat *chat, bool blocking, llm_attempt *try,
+                struct llm_reply *reply, void *job)
 {
     const int max_retries = chat->client->llm_private->max_retries;
 
     for (int n = 0;; n++) {
-        struct llm_reply reply = {0};
         chat->attempts = n + 1;
-        int err = attempt(chat, blocking, &reply);
-        bool again = err && n < max_retries && llm_should_retry(err, &reply);
+        int err = try(chat, blocking, reply, job);
 
-        llm_reply_free(&reply);
-        if (again)
-            err = wait_for_retry(chat, n, blocking);
-        if (!again || err)
+        if (!err || n == max_retries || !llm_should_retry(err, reply))
+            return err;
+        clear(chat);
+        llm_reply_free(reply);
+        err = wait_for_retry(chat, n, blocking);
+        if (err)
             return err;
     }
 }
 
-static int perform(struct llm_chat *chat, bool blocking)
+int llm_begin(struct llm_chat *chat)
 {
-    /* Whatever it holds is not ours. */
-    chat->content = NULL;
+    chat->content = NULL; /* what it pointed at is the caller's */
     clear(chat);
     chat->attempts = 0;
     chat->error = (struct llm_error){0};
-    int err = check(chat);
-    if (!err)
-        err = persist(chat, blocking);
-    if (!err) {
+    return check(chat);
+}
+
+int llm_conclude(struct llm_chat *chat, int err)
+{
+    if (err)
+        clear(chat);
+    else
         add_up(chat);
+    if (!err || err == ASYNC_ECANCELED)
         chat->error = (struct llm_error){0};
-    } else if (err == ASYNC_ECANCELED) {
-        chat->error = (struct llm_error){0};
-    }
     if (err && !chat->error.message[0])
         snprintf(chat->error.message, sizeof chat->error.message, "%s",
                  async_errmsg(err));
     return err;
+}
+
+static int perform(struct llm_chat *chat, bool blocking)
+{
+    struct llm_reply reply = {0};
+    int err = llm_begin(chat);
+
+    if (!err)
+        err = llm_persist(chat, blocking, attempt, &reply, NULL);
+    llm_reply_free(&reply);
+    return llm_conclude(chat, err);
 }
 
 int llm_chat(void *chat)

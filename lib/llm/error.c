@@ -3,6 +3,8 @@
  */
 #include "llm/llm_private.h"
 
+#include <string.h>
+
 const char *llm_strerror(int err)
 {
     switch (err) {
@@ -73,4 +75,28 @@ int llm_error_of_status(int status)
         return LLM_ESERVER;
     /* A redirect, say: the key must not follow it to wherever it leads. */
     return status >= 400 ? LLM_EBADREQUEST : LLM_EMALFORMED;
+}
+
+int llm_error_of_type(const char *type)
+{
+    static const struct {
+        const char *type;
+        int err;
+    } types[] = {
+        {"invalid_request_error", LLM_EBADREQUEST},
+        {"request_too_large", LLM_EBADREQUEST},
+        {"authentication_error", LLM_EAUTHENTICATION},
+        {"invalid_api_key", LLM_EAUTHENTICATION},
+        {"permission_error", LLM_EPERMISSION},
+        {"not_found_error", LLM_ENOTFOUND},
+        {"rate_limit_error", LLM_ERATELIMIT},
+        {"rate_limit_exceeded", LLM_ERATELIMIT},
+        {"insufficient_quota", LLM_EQUOTA},
+        {"timeout_error", LLM_ETIMEDOUT},
+    };
+
+    for (size_t i = 0; type && i < sizeof types / sizeof types[0]; i++)
+        if (strcmp(type, types[i].type) == 0)
+            return types[i].err;
+    return LLM_ESERVER; /* "api_error", "overloaded_error", "server_error" */
 }

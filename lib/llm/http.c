@@ -164,7 +164,6 @@ static CURL *new_handle(const struct llm_client_private *private)
         return NULL;
     }
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, private->headers);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     return easy;
@@ -219,8 +218,11 @@ static int perform(const struct llm_client_private *private, CURL *easy,
     return async_curl_perform_within(easy, &limits);
 }
 
-/* What the failure of a transfer means: err is async_curl's, with its text. */
-static int transfer_failed(int err, const struct llm_reply *reply)
+/*
+ * What the failure of a transfer means: err is async_curl's, with its text, and
+ * size how much of the body had come.
+ */
+static int transfer_failed(int err, const struct llm_reply *reply, size_t size)
 {
     char text[ASYNC_ERRMSG_SIZE];
 
@@ -235,20 +237,16 @@ static int transfer_failed(int err, const struct llm_reply *reply)
     case CURLE_OPERATION_TIMEDOUT:
         return async_raise(LLM_ETIMEDOUT, "%s", text);
     case CURLE_WRITE_ERROR:
-        if (reply->err != LLM_EMALFORMED)
-            return -ENOMEM;
-        return async_raise(LLM_EMALFORMED,
-                           "the answer is larger than %d MiB; it was not read",
-                           LLM_LARGEST_REPLY / 1024 / 1024);
+        return reply->err == LLM_EMALFORMED ? llm_raise_too_large() : -ENOMEM;
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
         return async_raise(LLM_EMALFORMED, "%s (what came is not HTTP)", text);
     default:
         break;
     }
-    if (reply->size > 0)
+    if (size > 0)
         return async_raise(LLM_ECONNECTION,
-                           "the answer broke off after %zu bytes", reply->size);
+                           "the answer broke off after %zu bytes", size);
     return async_raise(LLM_ECONNECTION, "%s", text);
 }
 
@@ -268,41 +266,107 @@ static bool connection_was_stale(CURL *easy, int err,
            opened == 0 && !reply->begun;
 }
 
-static int post(struct llm_client_private *private, const char *json,
-                bool blocking, struct llm_reply *reply)
+/* Otherwise it may be the status of the handle's previous transfer. */
+static void read_status(CURL *easy, struct llm_reply *reply)
 {
-    CURL *easy = take_handle(private);
     long status = 0;
 
-    if (!easy)
-        return -ENOMEM;
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, json);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                     (curl_off_t)strlen(json));
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, reply);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, reply);
-    int err = perform(private, easy, blocking);
-    if (connection_was_stale(easy, err, reply)) {
-        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-        err = perform(private, easy, blocking);
-        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 0L);
-    }
-    /* Otherwise it may be the status of the handle's previous transfer. */
     if (reply->begun)
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     reply->status = (int)status;
-    give_handle_back(private, easy);
-    return err ? transfer_failed(err, reply) : 0;
+}
+
+/* A handle that will send the JSON; NULL without memory. */
+static CURL *prepare(struct llm_client_private *private, const char *json,
+                     struct llm_reply *reply)
+{
+    CURL *easy = json ? take_handle(private) : NULL;
+
+    if (!easy)
+        return NULL;
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, json);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                     (curl_off_t)strlen(json));
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, reply);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, reply);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 0L);
+    return easy;
 }
 
 int llm_http_send(struct llm_chat *chat, bool blocking, struct llm_reply *reply)
 {
     struct llm_client_private *private = chat->client->llm_private;
     char *json = private->provider->write_request(chat, false);
+    CURL *easy = prepare(private, json, reply);
+    int err = -ENOMEM;
 
-    if (!json)
-        return -ENOMEM;
-    int err = post(private, json, blocking, reply);
+    if (!easy)
+        goto out;
+    err = perform(private, easy, blocking);
+    if (connection_was_stale(easy, err, reply)) {
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+        err = perform(private, easy, blocking);
+    }
+    read_status(easy, reply);
+    give_handle_back(private, easy);
+    if (err)
+        err = transfer_failed(err, reply, reply->size);
+out:
     cJSON_free(json);
     return err;
+}
+
+/* ---- A stream ---------------------------------------------------------- */
+
+static int open_source(const struct llm_client_private *private,
+                       struct llm_source *source)
+{
+    const struct async_curl_limits limits = {private->connect_timeout,
+                                             private->timeout};
+
+    curl_easy_setopt(source->easy, CURLOPT_TIMEOUT_MS, 0L);
+    curl_easy_setopt(source->easy, CURLOPT_CONNECTTIMEOUT_MS, 0L);
+    return async_curl_open(&source->curl, source->easy, &limits);
+}
+
+int llm_http_open(struct llm_chat *chat, struct llm_reply *reply,
+                  struct llm_source *source)
+{
+    struct llm_client_private *private = chat->client->llm_private;
+
+    *source = (struct llm_source){.reply = reply};
+    source->json = private->provider->write_request(chat, true);
+    source->easy = prepare(private, source->json, reply);
+    int err = source->easy ? open_source(private, source) : -ENOMEM;
+    if (source->easy && connection_was_stale(source->easy, err, reply)) {
+        curl_easy_setopt(source->easy, CURLOPT_FRESH_CONNECT, 1L);
+        err = open_source(private, source);
+    }
+    if (source->easy)
+        read_status(source->easy, reply);
+    if (err) {
+        err = transfer_failed(err, reply, 0);
+        llm_http_close(chat, source);
+    }
+    return err;
+}
+
+int llm_http_read(struct llm_chat *chat, struct llm_source *source,
+                  char *buffer, size_t size, size_t *n)
+{
+    int err = async_curl_read(&source->curl, buffer, size, n);
+
+    (void)chat;
+    source->bytes += *n;
+    return err ? transfer_failed(err, source->reply, source->bytes) : 0;
+}
+
+void llm_http_close(struct llm_chat *chat, struct llm_source *source)
+{
+    async_curl_close(&source->curl);
+    if (source->easy)
+        give_handle_back(chat->client->llm_private, source->easy);
+    cJSON_free(source->json);
+    *source = (struct llm_source){0};
 }

@@ -178,4 +178,50 @@ int llm_chat(void *chat) ASYNC_SUSPENDS;
  */
 int llm_chat_blocking(struct llm_chat *chat);
 
+/* ---- Streams ----------------------------------------------------------- */
+
+/*
+ * An answer that is read while the model writes it. All zeroes until it is
+ * opened:
+ *
+ *     err = llm_stream_open(&stream, &chat);
+ *     while (!err && !(err = llm_stream_next(&stream, &text)) && text)
+ *         fputs(text, stdout);
+ *     llm_stream_close(&stream);
+ */
+struct llm_stream {
+    struct llm_stream_private *llm_private; /* the module's, leave it alone */
+};
+
+/*
+ * Asks the model, and waits until its answer begins. Retries and errors are
+ * llm_chat's; once the answer has begun nothing is retried. options.timeout is
+ * how long it may take to begin, and later how long each further piece may;
+ * time between the calls does not count. The chat is the caller's, and stays
+ * until the stream is closed. If this fails there is nothing to close.
+ * [stream = await client.chat.completions.create(stream=True)]
+ */
+int llm_stream_open(struct llm_stream *stream,
+                    struct llm_chat *chat) ASYNC_SUSPENDS;
+
+/*
+ * Waits for the next piece of the answer: *text, UTF-8, the stream's until the
+ * next call; NULL at the end. Then all of the chat's out fields are filled as
+ * llm_chat does, content (to be freed) being all pieces together. What the
+ * reader has not taken yet is kept, up to some 40 KiB; then the server waits.
+ * Errors are llm_chat's, and the chat's error is filled. After ASYNC_ECANCELED
+ * the stream may be read on, or closed.
+ * [async for chunk in stream]
+ */
+int llm_stream_next(struct llm_stream *stream,
+                    const char **text) ASYNC_SUSPENDS;
+
+/*
+ * Ends the stream, wherever it is: in the middle its connection is closed.
+ * Every stream that was opened is closed, before async_run returns. Nothing
+ * happens if it is not open.
+ * [await stream.close()]
+ */
+void llm_stream_close(struct llm_stream *stream);
+
 #endif

@@ -10,6 +10,7 @@
 #ifndef LLM_PRIVATE_H
 #define LLM_PRIVATE_H
 
+#include "async_curl/async_curl.h"
 #include "llm/llm.h"
 
 #include <cjson/cJSON.h>
@@ -19,6 +20,16 @@
 /* ---- Providers --------------------------------------------------------- */
 
 struct llm_reply;
+struct llm_source;
+struct llm_sse;
+
+/* What an event of a stream brings. */
+struct llm_piece {
+    cJSON *json;      /* the event's, in which text is; NULL if it has none */
+    const char *text; /* NULL: none */
+    bool stopped;     /* stays true: the model has said why it stops */
+    bool last;        /* no event of interest follows */
+};
 
 /* What tells one provider from another. */
 struct llm_provider {
@@ -52,6 +63,21 @@ struct llm_provider {
        status, as far as they are there. Returns the error code if the status
        alone does not tell it, else 0. */
     int (*read_error)(struct llm_chat *chat, const cJSON *reply);
+
+    /*
+     * A stream: open sends the chat and waits until the reply begins, read
+     * waits for more bytes of its body (none: it has ended). An open source is
+     * closed once, by whoever opened it. They return error codes.
+     */
+    int (*open)(struct llm_chat *chat, struct llm_reply *reply,
+                struct llm_source *source);
+    int (*read)(struct llm_chat *chat, struct llm_source *source, char *buffer,
+                size_t size, size_t *n);
+    void (*close)(struct llm_chat *chat, struct llm_source *source);
+
+    /* Reads one event of a stream: a piece, or one of the chat's fields. */
+    int (*read_event)(struct llm_chat *chat, const struct llm_sse *event,
+                      struct llm_piece *piece);
 };
 
 extern const struct llm_provider llm_openai, llm_anthropic;
@@ -101,10 +127,30 @@ void llm_read_head(struct llm_chat *chat, const struct llm_reply *reply);
  */
 int llm_read_body(struct llm_chat *chat, const struct llm_reply *reply);
 
+/* Raises what LLM_EMALFORMED of llm_reply_add means. */
+int llm_raise_too_large(void);
+
 /* Raises err with the reason that stands in the chat's error. */
 int llm_raise_refusal(struct llm_chat *chat, int err);
 
 void llm_reply_free(struct llm_reply *reply);
+
+/* ---- chat.c ------------------------------------------------------------ */
+
+/* Sends a chat once; job is the caller's. Returns an error code. */
+typedef int llm_attempt(struct llm_chat *chat, bool blocking,
+                        struct llm_reply *reply, void *job);
+
+/* Clears the chat's out fields, and checks the others. */
+int llm_begin(struct llm_chat *chat);
+
+/* Attempts until one succeeds or no other is worth it. reply is the last one's,
+   to be freed. */
+int llm_persist(struct llm_chat *chat, bool blocking, llm_attempt *attempt,
+                struct llm_reply *reply, void *job);
+
+/* Adds the chat up, or completes its error. Returns err. */
+int llm_conclude(struct llm_chat *chat, int err);
 
 /* ---- retry.c ----------------------------------------------------------- */
 
@@ -131,9 +177,23 @@ int llm_http_add_header(struct llm_client *client, const char *name,
 int llm_http_set_url(struct llm_client *client, const char *base_url,
                      const char *path, const char *source);
 
-/* struct llm_provider's send, over HTTP. */
+/* Where the bytes of a stream come from. */
+struct llm_source {
+    char *json; /* the request's */
+    CURL *easy;
+    struct async_curl_stream curl;
+    struct llm_reply *reply;
+    size_t bytes; /* that have come */
+};
+
+/* struct llm_provider's functions, over HTTP. */
 int llm_http_send(struct llm_chat *chat, bool blocking,
                   struct llm_reply *reply);
+int llm_http_open(struct llm_chat *chat, struct llm_reply *reply,
+                  struct llm_source *source);
+int llm_http_read(struct llm_chat *chat, struct llm_source *source,
+                  char *buffer, size_t size, size_t *n);
+void llm_http_close(struct llm_chat *chat, struct llm_source *source);
 
 /* Frees what the functions above have put into a client. */
 void llm_http_free(struct llm_client_private *private);
@@ -165,6 +225,28 @@ void llm_read_error_texts(struct llm_chat *chat, const cJSON *error);
 /* Adds to the chat's content what must be UTF-8. Returns an error code. */
 int llm_add_content(struct llm_chat *chat, const char *text);
 
+/* ---- sse.c: server-sent events ----------------------------------------- */
+
+struct llm_buffer {
+    char *text; /* ends in a NUL; NULL if nothing was ever in it */
+    size_t size, room;
+};
+
+/* Start with zeroes; ends with llm_sse_free. */
+struct llm_sse {
+    bool complete;          /* the last byte completed an event: */
+    char event[64];         /* its name, "" if it has none */
+    struct llm_buffer data; /* NUL-free text, its lines joined by '\n' */
+
+    struct llm_buffer line; /* as far as it has come */
+    bool has_data, after_cr, begun;
+};
+
+/* The next byte. Returns an error code: LLM_EMALFORMED, -ENOMEM. */
+int llm_sse_take(struct llm_sse *sse, char byte);
+
+void llm_sse_free(struct llm_sse *sse);
+
 /* ---- text.c: text of unknown origin ------------------------------------ */
 
 /* How many bytes the UTF-8 character at text has; 0 if it is not one. */
@@ -184,5 +266,9 @@ void llm_copy_text(char *to, size_t size, const char *text, const char *secret);
 
 /* The error code of an HTTP status that is not 200. */
 int llm_error_of_status(int status);
+
+/* The same for a type or code that a provider writes in an error, where there
+   is no status: in a stream. */
+int llm_error_of_type(const char *type);
 
 #endif

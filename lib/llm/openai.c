@@ -128,6 +128,41 @@ static int read_error(struct llm_chat *chat, const cJSON *reply)
     return code && strcmp(code, "insufficient_quota") == 0 ? LLM_EQUOTA : 0;
 }
 
+/* The stream's own way to fail, after a status of 200. */
+static int read_stream_error(struct llm_chat *chat, const cJSON *error)
+{
+    const char *code = llm_json_string(error, "code");
+    const char *type = llm_json_string(error, "type");
+    int err = llm_error_of_type(code);
+
+    llm_read_error_texts(chat, error);
+    return llm_raise_refusal(chat, err == LLM_ESERVER ? llm_error_of_type(type)
+                                                      : err);
+}
+
+static int read_event(struct llm_chat *chat, const struct llm_sse *event,
+                      struct llm_piece *piece)
+{
+    if (strncmp(event->data.text, "[DONE]", 6) == 0) {
+        piece->last = true;
+        return 0;
+    }
+    int err = llm_json_parse("an event of the stream", event->data.text,
+                             event->data.size, &piece->json);
+    if (err)
+        return err;
+    const cJSON *error = llm_json_member(piece->json, "error");
+    if (error && !cJSON_IsNull(error))
+        return read_stream_error(chat, error);
+    const cJSON *choice = first_choice(piece->json);
+    read_finish(chat, choice);
+    piece->stopped |= llm_json_string(choice, "finish_reason") != NULL;
+    piece->text = llm_json_string(llm_json_member(choice, "delta"), "content");
+    if (!chat->model[0])
+        llm_read_model(chat, piece->json);
+    return read_usage(chat, llm_json_member(piece->json, "usage"));
+}
+
 const struct llm_provider llm_openai = {
     .name = "openai",
     .model = "gpt-3.5-turbo",
@@ -141,4 +176,8 @@ const struct llm_provider llm_openai = {
     .read_answer = read_answer,
     .read_error = read_error,
     .send = llm_http_send,
+    .open = llm_http_open,
+    .read = llm_http_read,
+    .close = llm_http_close,
+    .read_event = read_event,
 };

@@ -40,6 +40,13 @@ int llm_reply_add(struct llm_reply *reply, const char *data, size_t size)
     return 0;
 }
 
+int llm_raise_too_large(void)
+{
+    return async_raise(LLM_EMALFORMED,
+                       "the answer is larger than %d MiB; it was not read",
+                       LLM_LARGEST_REPLY / 1024 / 1024);
+}
+
 /* ---- Headers ----------------------------------------------------------- */
 
 /* Seconds, as a number or until a date; 0 if the text is neither. */
