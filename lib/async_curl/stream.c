@@ -79,8 +79,7 @@ int async_curl_open(struct async_curl_stream *stream, CURL *easy,
     if (!private)
         return -ENOMEM;
     private->transfer = (struct transfer){
-        .wait = {.what = "waiting for the network",
-                 .reason = ASYNC_FOR_NETWORK},
+        .wait = {.what = "waits for the network", .reason = ASYNC_FOR_NETWORK},
         .easy = easy,
         .limits = *limits,
     };
