@@ -7,8 +7,10 @@
 #include "async/async_loop.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- Checking a chat --------------------------------------------------- */
 
@@ -58,6 +60,16 @@ static int check(const struct llm_chat *chat)
 
 /* ---- Chats ------------------------------------------------------------- */
 
+/* The tokens that a chat may take, as far as that is known before. */
+static int expected_tokens(const struct llm_chat *chat)
+{
+    size_t tokens = 3 + (size_t)chat->max_tokens;
+
+    for (size_t i = 0; i < chat->n_messages; i++)
+        tokens += 4 + strlen(chat->messages[i].content) / 4;
+    return tokens < INT_MAX ? (int)tokens : INT_MAX;
+}
+
 static void add_up(struct llm_chat *chat)
 {
     struct llm_client *client = chat->client;
@@ -68,6 +80,9 @@ static void add_up(struct llm_chat *chat)
         chat->total_tokens = chat->prompt_tokens + chat->completion_tokens;
     chat->cost = chat->prompt_tokens / 1000.0 * price->input +
                  chat->completion_tokens / 1000.0 * price->output;
+    if (client->llm_private->limiter && chat->total_tokens)
+        llm_limiter_correct(client->llm_private->limiter,
+                            chat->total_tokens - expected_tokens(chat));
     client->total_tokens += chat->total_tokens;
     client->total_cost += chat->cost;
 }
@@ -105,14 +120,29 @@ static int wait_for_retry(const struct llm_chat *chat, int n, bool blocking)
     return 0;
 }
 
+/* One attempt, as soon as the client's limiter lets it go. */
+static int attempt_in_turn(struct llm_chat *chat, bool blocking,
+                           llm_attempt *try, struct llm_reply *reply, void *job)
+{
+    struct llm_limiter *limiter = chat->client->llm_private->limiter;
+    int err = 0, tokens = limiter ? expected_tokens(chat) : 0;
+
+    if (limiter)
+        err = blocking ? llm_limiter_block(limiter, tokens)
+                       : llm_limiter_acquire(limiter, tokens);
+    if (err)
+        return err;
+    chat->attempts++;
+    return try(chat, blocking, reply, job);
+}
+
 int llm_persist(struct llm_chat *chat, bool blocking, llm_attempt *try,
                 struct llm_reply *reply, void *job)
 {
     const int max_retries = chat->client->llm_private->max_retries;
 
     for (int n = 0;; n++) {
-        chat->attempts = n + 1;
-        int err = try(chat, blocking, reply, job);
+        int err = attempt_in_turn(chat, blocking, try, reply, job);
 
         if (!err || n == max_retries || !llm_should_retry(err, reply))
             return err;

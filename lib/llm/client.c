@@ -152,6 +152,7 @@ static int set_retries(struct llm_client_private *private,
     private->max_retries = options->max_retries == 0  ? usual
                            : options->max_retries < 0 ? 0
                                                       : options->max_retries;
+    private->limiter = options->limiter;
     private->random = options->seed;
     if (!options->seed &&
         getrandom(&private->random, sizeof private->random, GRND_NONBLOCK) < 0)

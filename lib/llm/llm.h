@@ -64,6 +64,38 @@ struct llm_error {
     char message[256];   /* in words; the provider's own, if it sent any */
 };
 
+/* ---- Limiting the rate ------------------------------------------------- */
+
+/*
+ * Lets so many requests, and so many tokens, a minute through: a token bucket
+ * for each, on the runtime's clock. A client with one (options.limiter) waits
+ * there by itself, before every attempt; several clients may share it. It needs
+ * no other setup than these fields, {.requests_per_minute = 60}, and no
+ * teardown, but outlives whoever uses it.
+ *
+ * A semaphore limits how many run at once; this, how many begin in a minute.
+ * [aiolimiter.AsyncLimiter(60, 60)]
+ */
+struct llm_limiter {
+    double requests_per_minute; /* in; 0: any number */
+    double tokens_per_minute;   /* in; 0: any number */
+    int burst; /* in: requests that go at once after a rest; 0 is 1: none does,
+                  they are evenly spaced */
+    struct llm_private_limiter { /* the module's, leave it alone */
+        struct async_semaphore turn;
+        double requests_paid, tokens_paid;
+        bool begun;
+    } llm_private;
+};
+
+/*
+ * Waits until a request of so many tokens may go. First come, first served.
+ * Returns 0; ASYNC_ECANCELED, and nothing was used up; or -EINVAL if a field is
+ * below 0. Clients call it themselves.
+ * [await limiter.acquire()]
+ */
+int llm_limiter_acquire(struct llm_limiter *limiter, int tokens) ASYNC_SUSPENDS;
+
 /* ---- The client -------------------------------------------------------- */
 
 /* What a model costs, in dollars for 1,000 tokens. */
@@ -94,6 +126,10 @@ struct llm_options {
     /* How often a chat that failed is sent again, if that may help. 0: 2 */
     int max_retries;
     uint64_t seed; /* of the waits' random part; 0: another one each time */
+
+    /* NULL: none. It is not copied. A chat counts with an estimate of its
+       prompt's tokens and its max_tokens; once answered, with its real ones. */
+    struct llm_limiter *limiter;
 
     /* Of models that have no price here yet, or another one now. There are
        gpt-4 and gpt-3.5-turbo (the chapter's), gpt-4o, gpt-4o-mini,

@@ -91,6 +91,7 @@ struct llm_client_private {
     int max_retries;
     uint64_t random; /* the state of the generator */
     struct llm_price price;
+    struct llm_limiter *limiter; /* or NULL */
 
     /* Handles that no chat uses now. A used one costs less than a new one. */
     CURL **idle;
@@ -162,6 +163,14 @@ bool llm_should_retry(int err, const struct llm_reply *reply);
  * the server asked for, or 0.
  */
 double llm_retry_wait(int n, double retry_after, uint64_t *random);
+
+/* ---- limiter.c --------------------------------------------------------- */
+
+/* llm_limiter_acquire for those who block the thread. */
+int llm_limiter_block(struct llm_limiter *limiter, int tokens);
+
+/* A request took so many tokens more than it was let through with, or fewer. */
+void llm_limiter_correct(struct llm_limiter *limiter, int tokens);
 
 /* ---- http.c: the way to a server and back ------------------------------ */
 
