@@ -314,6 +314,8 @@ static void test_nobody_listens(void **state)
     assert_int_equal(async_run(get_url, &get),
                      ASYNC_CURL_E(CURLE_COULDNT_CONNECT));
     assert_int_equal(async_curl_code(get.err), CURLE_COULDNT_CONNECT);
+    assert_string_equal(async_strerror(get.err),
+                        curl_easy_strerror(CURLE_COULDNT_CONNECT));
     snprintf(expected, sizeof expected,
              "127.0.0.1 port %d: Couldn't connect to server "
              "(Connection refused)",

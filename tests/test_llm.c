@@ -801,8 +801,11 @@ static void test_long_and_dirty_messages(void **state)
 static void test_names_of_errors(void **state)
 {
     (void)state;
-    for (int err = LLM_EMALFORMED; err <= LLM_EBADREQUEST; err++)
+    llm_client_free(client_at("http://127.0.0.1:1/v1"));
+    for (int err = LLM_EMALFORMED; err <= LLM_EBADREQUEST; err++) {
         assert_null(strstr(llm_strerror(err), "error -"));
+        assert_string_equal(async_strerror(err), llm_strerror(err));
+    }
     assert_string_equal(llm_strerror(LLM_ERATELIMIT), "rate limit exceeded");
     assert_string_equal(llm_strerror(ASYNC_ECANCELED),
                         async_strerror(ASYNC_ECANCELED));

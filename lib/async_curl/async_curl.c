@@ -428,6 +428,15 @@ CURLcode async_curl_code(int err)
                : CURLE_OK;
 }
 
+static const char *name_error(int err)
+{
+    return curl_easy_strerror(async_curl_code(err));
+}
+
+static struct async_error_names names = {.first = ASYNC_CURL_E(1),
+                                         .last = ASYNC_CURL_E(CURL_LAST - 1),
+                                         .name = name_error};
+
 /*
  * Writes "example.org port 443: " for the handle's URL. The rest of the URL
  * stays out of error texts: it may hold a password or a key.
@@ -482,6 +491,7 @@ int async_curl_raise(CURL *easy, CURLcode code)
 
     if (code == CURLE_OK)
         return 0;
+    async_name_errors(&names);
     name_place(easy, place, sizeof place);
     if (no_descriptor(code))
         return raise_no_descriptor(place);

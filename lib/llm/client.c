@@ -4,6 +4,8 @@
  */
 #include "llm/llm_private.h"
 
+#include "async/async_loop.h"
+
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
@@ -180,6 +182,10 @@ static int set_up(struct llm_client *client, const struct llm_options *options)
 /* What the whole program needs to be set up, once. */
 static void init(void)
 {
+    static struct async_error_names names = {
+        .first = LLM_EBADREQUEST, .last = LLM_EMALFORMED, .name = llm_strerror};
+
+    async_name_errors(&names);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     /* Our handles tell libcurl to leave signals alone, and then a connection
        that breaks under a write would end the program. */

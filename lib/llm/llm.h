@@ -45,7 +45,8 @@ enum {
     LLM_EMALFORMED = -2012       /* something came, but it is not an answer */
 };
 
-/* What an error code means, in words; those of other modules, too. */
+/* What an error code means, in words; those of other modules, too. Once there
+   was a client, async_strerror knows them as well. */
 const char *llm_strerror(int err);
 
 /*
