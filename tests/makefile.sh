@@ -330,7 +330,7 @@ check 'which brings it' '[ -f exercises/02_gather.c ]'
 
 # ---- Packages --------------------------------------------------------------
 
-packages='libcurl4-openssl-dev libevent-dev libcjson-dev'
+packages='libcurl4-openssl-dev libevent-dev libcjson-dev libpcre2-dev'
 be nobody
 run make lesson5
 check 'who may not install is told the command' \

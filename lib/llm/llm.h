@@ -215,6 +215,23 @@ int llm_chat(void *chat) ASYNC_SUSPENDS;
  */
 int llm_chat_blocking(struct llm_chat *chat);
 
+/* ---- Tokens ------------------------------------------------------------ */
+
+/*
+ * How many tokens a text is for the client's model, or a negative errno value:
+ * -EILSEQ (not UTF-8), -EINVAL, -ENOMEM. *exact says whether the number is the
+ * model's own: for OpenAI's models it is, if `make vocab` has brought their
+ * vocabularies, cl100k_base and o200k_base, into the folder vocab (or into that
+ * which LLM_VOCAB names). Otherwise it is an estimate: a token for every four
+ * bytes begun, about right for English. The marks of special tokens, such as
+ * "<|endoftext|>", count as the text that they are. It does not suspend; the
+ * first call reads the vocabulary, which takes some 30 ms. A chat has a few
+ * tokens more than its texts.
+ * [client.count_tokens(text), tiktoken: len(encoding.encode_ordinary(text))]
+ */
+long llm_count_tokens(const struct llm_client *client, const char *text,
+                      bool *exact);
+
 /* ---- Streams ----------------------------------------------------------- */
 
 /*
