@@ -169,11 +169,11 @@ static void test_long_pieces(void **state)
 
 /* ---- Beside tiktoken --------------------------------------------------- */
 
-static double now(void)
+static double cpu_time(void)
 {
     struct timespec time;
 
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
@@ -182,10 +182,10 @@ static void check_case(struct llm_client *cl100k, struct llm_client *o200k,
                        double *seconds)
 {
     bool exact[2];
-    double begin = now();
+    double begin = cpu_time();
     long few = llm_count_tokens(cl100k, text, &exact[0]);
 
-    *seconds += now() - begin;
+    *seconds += cpu_time() - begin;
     long many = llm_count_tokens(o200k, text, &exact[1]);
     if (few != expected[0] || many != expected[1])
         fail_msg("%ld and %ld tokens instead of %ld and %ld: %s", few, many,
@@ -220,7 +220,7 @@ static void test_equal_to_tiktoken(void **state)
     }
     fclose(file);
     assert_true(total > 1000000);
-    print_message("# %ld bytes, %.1f MB/s\n", total,
+    print_message("# we count %.1f MB in a second\n",
                   (double)total / 1e6 / seconds);
     llm_client_free(cl100k);
     llm_client_free(o200k);

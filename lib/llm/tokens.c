@@ -42,9 +42,11 @@ struct llm_encoding {
     pthread_mutex_t mutex; /* of the rest, until ready */
     bool tried, ready;
     pcre2_code *splitter;
+    bool jit;    /* as machine code */
     char *bytes; /* of all tokens, one behind the other */
     struct token *table;
-    uint32_t mask; /* its size less 1 */
+    uint32_t mask;   /* its size less 1 */
+    uint32_t *pairs; /* the ranks of all tokens of two bytes */
 };
 
 static struct llm_encoding cl100k_base = {
@@ -143,6 +145,13 @@ static uint32_t rank_of(const struct llm_encoding *encoding, const char *bytes,
     return token->length ? token->rank : NO_RANK;
 }
 
+static uint32_t rank_of_two(const struct llm_encoding *encoding,
+                            const char *bytes)
+{
+    return encoding
+        ->pairs[(unsigned char)bytes[0] << 8 | (unsigned char)bytes[1]];
+}
+
 /* ---- Reading a vocabulary ---------------------------------------------- */
 
 static int base64_digit(char c)
@@ -199,6 +208,18 @@ static bool read_lines(struct llm_encoding *encoding, const char *text)
     return rank == encoding->size;
 }
 
+/* The beginning of all joining, without a search. */
+static bool list_pairs(struct llm_encoding *encoding)
+{
+    encoding->pairs = malloc((1 << 16) * sizeof *encoding->pairs);
+    for (int i = 0; encoding->pairs && i < 1 << 16; i++) {
+        const char pair[2] = {(char)(i >> 8), (char)i};
+
+        encoding->pairs[i] = rank_of(encoding, pair, 2);
+    }
+    return encoding->pairs != NULL;
+}
+
 /* The whole file, with a NUL behind it; NULL if it cannot be read. */
 static char *read_file(const char *path, size_t *size)
 {
@@ -230,11 +251,13 @@ static bool read_vocabulary(struct llm_encoding *encoding)
         return false;
     /* Three quarters of it, were there nothing else. */
     encoding->bytes = malloc(size + 1);
-    encoding->mask = (1U << 19) - 1;
+    encoding->mask = (1U << 18) - 1;
+    while (encoding->mask < 2 * encoding->size)
+        encoding->mask = 2 * encoding->mask + 1;
     encoding->table =
         calloc((size_t)encoding->mask + 1, sizeof *encoding->table);
     if (encoding->bytes && encoding->table)
-        complete = read_lines(encoding, text);
+        complete = read_lines(encoding, text) && list_pairs(encoding);
     free(text);
     return complete;
 }
@@ -250,7 +273,8 @@ static bool compile_splitter(struct llm_encoding *encoding)
     if (!encoding->splitter)
         return false;
     /* Where that fails matching is slower, and no less right. */
-    pcre2_jit_compile(encoding->splitter, PCRE2_JIT_COMPLETE);
+    encoding->jit =
+        pcre2_jit_compile(encoding->splitter, PCRE2_JIT_COMPLETE) == 0;
     return true;
 }
 
@@ -293,9 +317,9 @@ static size_t join_few(const struct llm_encoding *encoding, const char *piece,
     size_t n = length;
 
     for (size_t i = 0; i <= length; i++)
-        parts[i].start = (uint32_t)i;
-    for (size_t i = 0; i < length; i++)
-        parts[i].rank = pair_rank(encoding, piece, parts, i, n);
+        parts[i] = (struct part){
+            (uint32_t)i,
+            i + 1 < length ? rank_of_two(encoding, piece + i) : NO_RANK};
     for (;;) {
         size_t best = 0;
 
@@ -448,6 +472,25 @@ static size_t count_piece(const struct llm_encoding *encoding,
     return join_many(encoding, piece, length);
 }
 
+/* How long the piece is that begins there; 0 without memory. */
+static size_t piece_length(const struct llm_encoding *encoding,
+                           const char *text, size_t size, size_t at,
+                           pcre2_match_data *match)
+{
+    const PCRE2_SIZE *range = pcre2_get_ovector_pointer(match);
+    int found = -1;
+
+    if (encoding->jit)
+        found = pcre2_jit_match(encoding->splitter, (PCRE2_SPTR)text, size, at,
+                                0, match, NULL);
+    /* A piece too long for the machine code's stack, say. */
+    if (found < 0)
+        found = pcre2_match(encoding->splitter, (PCRE2_SPTR)text, size, at,
+                            PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, match, NULL);
+    /* The pattern matches wherever there is a character. */
+    return found > 0 && range[0] == at ? range[1] - at : 0;
+}
+
 static long count_exactly(const struct llm_encoding *encoding, const char *text)
 {
     size_t size = strlen(text), at = 0, n = 1;
@@ -457,15 +500,11 @@ static long count_exactly(const struct llm_encoding *encoding, const char *text)
     if (!match)
         return -ENOMEM;
     while (at < size && n > 0) {
-        int found = pcre2_match(encoding->splitter, (PCRE2_SPTR)text, size, at,
-                                PCRE2_NO_UTF_CHECK, match, NULL);
-        const PCRE2_SIZE *range = pcre2_get_ovector_pointer(match);
+        size_t length = piece_length(encoding, text, size, at, match);
 
-        if (found < 0 || range[0] != at || range[1] == at)
-            break; /* no memory: the pattern matches everything */
-        n = count_piece(encoding, text + at, range[1] - at);
+        n = length ? count_piece(encoding, text + at, length) : 0;
         count += (long)n;
-        at = range[1];
+        at += length;
     }
     pcre2_match_data_free(match);
     return at < size || n == 0 ? -ENOMEM : count;

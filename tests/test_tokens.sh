@@ -1,0 +1,24 @@
+#!/bin/bash
+# test_tokens.sh - llm_count_tokens beside the npm package tiktoken, on 1.5 MB of
+# mixed text. Left out where npm or the vocabularies (make vocab) are missing.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+skip() {
+    echo '1..1'
+    echo "ok 1 - equal to tiktoken # SKIP $1"
+    exit 0
+}
+
+command -v npm >/dev/null || skip 'no npm'
+[ -e vocab/cl100k_base.tiktoken ] || skip 'no vocabularies: make vocab'
+cp tests/tokens.mjs "$scratch"
+cd "$scratch" || exit 1
+npm install --silent --no-save --prefix . tiktoken@1.0.22 >npm.log 2>&1 ||
+    skip 'npm cannot fetch tiktoken'
+node tokens.mjs cases || exit 1
+cd "$OLDPWD" || exit 1
+LLM_TOKENS_CASES=$scratch/cases exec "$BUILD/tests/test_llm_tokens"
