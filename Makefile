@@ -211,7 +211,7 @@ $(EXERCISES:=.c):
 
 # ---- Targets without a number ----------------------------------------------
 
-.PHONY: advice help all kit verify test mock vocab clean format lint skeletons \
+.PHONY: advice help all kit verify test mock clean format lint skeletons \
     compile_commands.json
 
 advice:
@@ -260,11 +260,12 @@ test: $(PICKED_PROGRAMS) $(if $(PICKED_SCRIPTS),kit)
 mock: $(BUILD)/bin/mock_llm
 	@exec $(UNDER) $< $(ARGS)
 
-vocab:
-	@tools/fetch-vocab
-
 clean:
 	$(Q)rm -rf build compile_commands.json
+
+.PHONY: vocab
+vocab:
+	@tools/fetch-vocab
 
 # Attacks on the judge, some of which are no C, are left as they are; mutants are
 # wrong on purpose.
