@@ -770,6 +770,23 @@ static void test_a_key_never_shows(void **state)
                         "authentication failed (401): Wrong key: ***.");
 }
 
+/* A key of three letters, as mock servers take it, is no secret. */
+static void test_words_that_hold_a_short_key(void **state)
+{
+    struct raw_server *server = raw_server_http(
+        "400 Bad Request", "", "{\"error\":{\"message\":\"Too many\"}}");
+    struct llm_options options = {.api_key = "any",
+                                  .base_url = raw_server_url(server)};
+    struct llm_client *client = llm_client_from_provider("openai", &options);
+    struct llm_chat chat = chat_of(client, &hello);
+
+    (void)state;
+    assert_int_equal(async_run(llm_chat, &chat), LLM_EBADREQUEST);
+    assert_string_equal(chat.error.message, "Too many");
+    llm_client_free(client);
+    raw_server_stop(server);
+}
+
 /* Nor does a part of it where a text is cut. */
 static void test_long_and_dirty_messages(void **state)
 {
@@ -1070,6 +1087,7 @@ int main(void)
         cmocka_unit_test(test_long_headers),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_a_key_never_shows),
+        cmocka_unit_test(test_words_that_hold_a_short_key),
         cmocka_unit_test(test_long_and_dirty_messages),
         cmocka_unit_test(test_names_of_errors),
         cmocka_unit_test(test_wrong_chats),

@@ -45,6 +45,9 @@ const char *llm_utf8_end(const char *text)
     return text;
 }
 
+/* No real key is shorter, and where one is ("any"), words hold it. */
+enum { SHORTEST_SECRET = 8 };
+
 /* How many bytes of text the next character takes, and what it is printed as:
    bytes of the text itself, or others. */
 static size_t next_character(const char *text, const char *secret,
@@ -53,7 +56,8 @@ static size_t next_character(const char *text, const char *secret,
     size_t size = llm_utf8_size(text);
     unsigned char byte = (unsigned char)*text;
 
-    if (secret && *secret && strncmp(text, secret, strlen(secret)) == 0) {
+    if (secret && strlen(secret) >= SHORTEST_SECRET &&
+        strncmp(text, secret, strlen(secret)) == 0) {
         *printed = "***";
         *length = 3;
         return strlen(secret);
