@@ -2,11 +2,9 @@
  * scenario.c - the pretended LLM: one hash of the prompt picks everything that
  * its reply says, so the reply is as good as random and always the same.
  */
-#include "scenario/scenario.h"
+#include "scenario/scenario_private.h"
 
 #include <ctype.h>
-#include <math.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -61,15 +59,6 @@ static const struct scenario_model models[] = {
     {"gpt-4", 0.03, 0.06},
 };
 
-const char *scenario_problem(const struct scenario *scenario)
-{
-    double latency = scenario->latency;
-
-    if (isnan(latency) || latency < 0 || latency > SCENARIO_MAX_LATENCY)
-        return "the latency must be a number of seconds from 0 to 86400";
-    return NULL;
-}
-
 int scenario_tokens(const char *text)
 {
     return (int)((strlen(text) + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN);
@@ -85,8 +74,7 @@ void scenario_add_message(struct scenario_request *request, const char *role,
         request->prompt = content;
 }
 
-/* FNV-1a: short, and each byte of the prompt changes all of the result. */
-static uint64_t hash(const char *text)
+uint64_t scenario_hash(const char *text)
 {
     uint64_t h = 0xcbf29ce484222325;
 
@@ -160,7 +148,7 @@ static int bullets_wanted(const char *prompt)
 
 static void summarize(const char *prompt, char *text, size_t size)
 {
-    uint64_t h = hash(prompt);
+    uint64_t h = scenario_hash(prompt);
     int bullets = bullets_wanted(prompt);
     int count = bullets > 0 ? bullets : KINDS;
     char topic[TOPIC_SIZE];
@@ -190,15 +178,19 @@ static void decline(const char *prompt, char *text, size_t size)
              topic);
 }
 
-void scenario_respond(const struct scenario *scenario,
-                      const struct scenario_request *request,
-                      struct scenario_reply *reply)
+size_t scenario_token_start(const char *text, int i)
+{
+    size_t size = strlen(text), start = (size_t)i * BYTES_PER_TOKEN;
+
+    return start < size ? whole_characters(text, start) : size;
+}
+
+static void write_text(const struct scenario_request *request,
+                       struct scenario_reply *reply)
 {
     const char *prompt = request->prompt ? request->prompt : "";
     const char summarize_verb[] = "Summarize";
 
-    reply->latency = scenario->latency;
-    reply->prompt_tokens = request->prompt_tokens;
     if (strncasecmp(prompt, summarize_verb, strlen(summarize_verb)) == 0)
         summarize(prompt, reply->text, sizeof reply->text);
     else
@@ -208,12 +200,61 @@ void scenario_respond(const struct scenario *scenario,
 
     reply->cut = request->max_tokens > 0 && tokens > request->max_tokens;
     if (reply->cut) {
-        size_t limit = (size_t)request->max_tokens * BYTES_PER_TOKEN;
-
-        reply->text[whole_characters(reply->text, limit)] = '\0';
+        reply->text[scenario_token_start(reply->text, request->max_tokens)] =
+            '\0';
         tokens = scenario_tokens(reply->text);
     }
+    reply->prompt_tokens = request->prompt_tokens;
     reply->completion_tokens = tokens;
+}
+
+void scenario_respond(const struct scenario *scenario,
+                      const struct scenario_request *request,
+                      struct scenario_reply *reply)
+{
+    const struct scenario_fault *fault = scenario_fault_of(scenario, request);
+
+    write_text(request, reply);
+    reply->fault = fault;
+    reply->per_token = 0;
+    if (scenario->tokens_per_second > 0)
+        reply->per_token = 1 / scenario->tokens_per_second;
+    reply->latency = scenario_latency_of(scenario, request) +
+                     reply->completion_tokens * reply->per_token;
+    if (fault && (fault->kind == SCENARIO_QUOTA ||
+                  (fault->kind == SCENARIO_STATUS && fault->status < 500)))
+        reply->latency = reply->per_token = 0;
+}
+
+const char *scenario_status_text(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } texts[] = {
+        {400, "The request is not right (a pretended fault)."},
+        {401, "The API key is not right (a pretended fault)."},
+        {403, "This key may not do that (a pretended fault)."},
+        {404, "There is no such thing here (a pretended fault)."},
+        {408, "The request took too long to arrive (a pretended fault)."},
+        {409, "The request is in conflict with another (a pretended fault)."},
+        {413, "The request is too large (a pretended fault)."},
+        {422, "The request cannot be processed (a pretended fault)."},
+        {429, "Too many requests: try again later (a pretended fault)."},
+        {500, "The server had an error (a pretended fault)."},
+        {502, "The server behind this one had an error (a pretended fault)."},
+        {503, "The server is overloaded: try again later (a pretended "
+              "fault)."},
+        {504, "The server behind this one took too long (a pretended fault)."},
+        {529, "The server is overloaded: try again later (a pretended "
+              "fault)."},
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (texts[i].status == status)
+            return texts[i].text;
+    return status < 500 ? "The request was refused (a pretended fault)."
+                        : "The server failed (a pretended fault).";
 }
 
 const struct scenario_model *scenario_models(size_t *n)
