@@ -6,17 +6,14 @@
  * the ledger has what it looks for. The latencies that are really waited for
  * are checked from below only: a reply may be late, never early.
  */
+#include "mock_client.h"
+#include "mock_llm/api.h"
 #include "mock_llm/ledger.h"
 #include "mock_llm/mock_llm.h"
-#include "mock_llm/openai.h"
 #include "support.h"
 
-#include <arpa/inet.h>
-#include <cjson/cJSON.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <math.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -26,7 +23,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -42,254 +38,6 @@ int mock_llm_main(int argc, char **argv);
 #include "mock_llm/main.c"
 #undef main
 
-#define HOUR         3600.0
-#define KEY          "sk-never-to-be-seen"
-#define LENGTH(list) (sizeof(list) / sizeof(list)[0])
-
-static const char hello[] = "{\"model\":\"gpt-4\",\"messages\":[{\"role\":"
-                            "\"user\",\"content\":\"What is Python?\"}]}";
-
-/* ---- Servers ----------------------------------------------------------- */
-
-static int port_in(const char *base_url)
-{
-    int port = 0;
-
-    assert_int_equal(sscanf(base_url, "http://127.0.0.1:%d/v1", &port), 1);
-    return port;
-}
-
-static int port_of(const struct mock_llm *server)
-{
-    return port_in(mock_llm_base_url(server));
-}
-
-static struct mock_llm_ledger ledger_of(struct mock_llm *server)
-{
-    struct mock_llm_ledger ledger;
-
-    assert_int_equal(mock_llm_ledger_copy(server, &ledger), 0);
-    return ledger;
-}
-
-/*
- * Returns once the ledger holds n requests, in_flight of them unanswered. The
- * minute is for a server that is broken; nothing else comes near it.
- */
-static void wait_for(struct mock_llm *server, size_t n, int in_flight)
-{
-    for (int ms = 0; ms < 60000; ms++) {
-        struct mock_llm_ledger ledger = ledger_of(server);
-        bool there = ledger.n == n && ledger.in_flight == in_flight;
-
-        mock_llm_ledger_free(&ledger);
-        if (there)
-            return;
-        poll(NULL, 0, 1);
-    }
-    fail_msg("the ledger never held %zu requests, %d in flight", n, in_flight);
-}
-
-/* ---- Requests by curl -------------------------------------------------- */
-
-/* What to send, and what came back. Empty or 0: the usual. */
-struct call {
-    const char *url; /* from its path on */
-    const char *method, *body, *authorization;
-    size_t body_size;
-    CURL *easy; /* to be used again, or NULL */
-    long status;
-    char id[MOCK_LLM_ID_SIZE], type[64], allow[64];
-    char *text;
-    size_t size;
-    cJSON *json;
-};
-
-static size_t take_body(char *data, size_t one, size_t size, void *arg)
-{
-    struct call *call = arg;
-
-    char *text = realloc(call->text, call->size + size + 1);
-
-    if (!text)
-        return 0; /* an error for curl */
-    call->text = text;
-    memcpy(call->text + call->size, data, size);
-    call->size += size;
-    call->text[call->size] = '\0';
-    return one * size;
-}
-
-static void take_header_value(const char *line, const char *name, char *value,
-                              size_t size)
-{
-    if (strncasecmp(line, name, strlen(name)) == 0) {
-        snprintf(value, size, "%s", line + strlen(name));
-        value[strcspn(value, "\r\n")] = '\0';
-    }
-}
-
-static size_t take_header(char *data, size_t one, size_t size, void *arg)
-{
-    struct call *call = arg;
-    char line[256];
-
-    snprintf(line, sizeof line, "%.*s", (int)size, data);
-    take_header_value(line, "x-request-id: ", call->id, sizeof call->id);
-    take_header_value(line, "Content-Type: ", call->type, sizeof call->type);
-    take_header_value(line, "Allow: ", call->allow, sizeof call->allow);
-    return one * size;
-}
-
-static void perform(struct mock_llm *server, struct call *call)
-{
-    CURL *easy = call->easy ? call->easy : curl_easy_init();
-    const char *target = call->url ? call->url : "/v1/chat/completions";
-    char url[64], authorization[128];
-    struct curl_slist *headers = NULL;
-
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/", port_of(server));
-    snprintf(authorization, sizeof authorization, "Authorization:%s%s",
-             call->authorization ? " " : " Bearer ",
-             call->authorization ? call->authorization : KEY);
-    headers = curl_slist_append(headers, authorization);
-    headers = curl_slist_append(headers, "Expect:");
-    curl_easy_setopt(easy, CURLOPT_URL, url);
-    curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, target); /* as it is */
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
-    if (call->body) {
-        curl_easy_setopt(
-            easy, CURLOPT_POSTFIELDSIZE,
-            (long)(call->body_size > 0 ? call->body_size : strlen(call->body)));
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
-    }
-    assert_int_equal(curl_easy_perform(easy), CURLE_OK);
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &call->status);
-    call->json = cJSON_Parse(call->text ? call->text : "");
-    curl_slist_free_all(headers);
-    if (!call->easy)
-        curl_easy_cleanup(easy);
-}
-
-static void clear(struct call *call)
-{
-    cJSON_Delete(call->json);
-    free(call->text);
-    *call = (struct call){.easy = call->easy};
-}
-
-static long status_of(struct mock_llm *server, const char *url,
-                      const char *body)
-{
-    struct call call = {.url = url, .body = body};
-    long status;
-
-    perform(server, &call);
-    status = call.status;
-    clear(&call);
-    return status;
-}
-
-/* The item at a path of names, through objects and first elements. */
-static const cJSON *at(const cJSON *json, const char *path)
-{
-    char name[64];
-
-    while (*path != '\0') {
-        size_t length = strcspn(path, ".");
-
-        snprintf(name, sizeof name, "%.*s", (int)length, path);
-        json = strcmp(name, "0") == 0
-                   ? cJSON_GetArrayItem(json, 0)
-                   : cJSON_GetObjectItemCaseSensitive(json, name);
-        path += length + (path[length] == '.');
-    }
-    assert_non_null(json);
-    return json;
-}
-
-static const char *string_at(const cJSON *json, const char *path)
-{
-    assert_true(cJSON_IsString(at(json, path)));
-    return at(json, path)->valuestring;
-}
-
-static double number_at(const cJSON *json, const char *path)
-{
-    assert_true(cJSON_IsNumber(at(json, path)));
-    return at(json, path)->valuedouble;
-}
-
-/* ---- Requests by hand -------------------------------------------------- */
-
-static int connect_to(int port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port),
-                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address),
-                     0);
-    return fd;
-}
-
-static void send_hello(int fd)
-{
-    char request[512];
-    int size = snprintf(request, sizeof request,
-                        "POST /v1/chat/completions HTTP/1.1\r\n"
-                        "Host: localhost\r\nAuthorization: Bearer " KEY "\r\n"
-                        "Content-Length: %zu\r\n\r\n%s",
-                        strlen(hello), hello);
-
-    assert_int_equal(send(fd, request, (size_t)size, MSG_NOSIGNAL), size);
-}
-
-/* Reads a reply's headers and body; its status, or 0 if the server hung up. */
-static int read_reply(int fd)
-{
-    char reply[4096], *body = NULL;
-    size_t size = 0, wanted = SIZE_MAX;
-
-    while (size < wanted) {
-        size_t room = wanted == SIZE_MAX ? 1 : wanted - size;
-
-        assert_true(size + room < sizeof reply);
-
-        ssize_t got = recv(fd, reply + size, room, 0);
-
-        if (got <= 0)
-            return 0;
-        size += (size_t)got;
-        reply[size] = '\0';
-        if (!body && (body = strstr(reply, "\r\n\r\n")) != NULL) {
-            char *length = strcasestr(reply, "\r\nContent-Length: ");
-
-            assert_non_null(length);
-            wanted = (size_t)(body + 4 - reply) +
-                     strtoul(length + strlen("\r\nContent-Length: "), NULL, 10);
-        }
-    }
-    return atoi(reply + strlen("HTTP/1.1 "));
-}
-
-/* Closes with a reset instead of a goodbye. */
-static void reset(int fd)
-{
-    struct linger at_once = {.l_onoff = 1};
-
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    close(fd);
-}
-
 /* ---- Answers and errors ------------------------------------------------ */
 
 static void test_answer(void **state)
@@ -301,8 +49,8 @@ static void test_answer(void **state)
     (void)state;
     perform(server, &call);
     assert_int_equal(call.status, 200);
-    assert_string_equal(call.type, "application/json");
-    assert_string_equal(call.id, "req_000001");
+    assert_string_equal(header_of(&call, "Content-Type"), "application/json");
+    assert_string_equal(header_of(&call, "x-request-id"), "req_000001");
     assert_int_equal(strncmp(string_at(call.json, "id"), "chatcmpl-", 9), 0);
     assert_string_equal(string_at(call.json, "object"), "chat.completion");
     assert_true(number_at(call.json, "created") >= (double)before);
@@ -373,7 +121,9 @@ static const char *const wrong_bodies[][3] = {
     {"{\"model\":\"m\"," USER ",\"max_tokens\":1.5}", "max_tokens", "whole"},
     {"{\"model\":\"m\"," USER ",\"max_tokens\":\"9\"}", "max_tokens", "number"},
     {"{\"model\":\"m\"," USER ",\"temperature\":2.5}", "temperature", "to 2"},
-    {"{\"model\":\"m\"," USER ",\"stream\":true}", "stream", "stream"},
+    {"{\"model\":\"m\"," USER ",\"stream\":1}", "stream", "true or false"},
+    {"{\"model\":\"m\"," USER ",\"stream_options\":{}}", "stream_options",
+     "goes with"},
     {"{\"model\":\"m\"," USER ",\"n\":2}", "n", "one choice"},
 };
 
@@ -382,7 +132,7 @@ static void assert_error(struct call *call, long status, const char *param,
                          const char *word)
 {
     assert_int_equal(call->status, status);
-    assert_string_equal(call->type, "application/json");
+    assert_string_equal(header_of(call, "Content-Type"), "application/json");
     if (strstr(string_at(call->json, "error.message"), word) == NULL)
         fail_msg("\"%s\" is not in %s", word, call->text);
     assert_string_equal(string_at(call->json, "error.type"),
@@ -456,11 +206,11 @@ static void test_wrong_path_and_method(void **state)
 
     call.method = "DELETE";
     perform(server, &call);
-    assert_string_equal(call.allow, "POST");
+    assert_string_equal(header_of(&call, "Allow"), "POST");
     assert_error(&call, 405, NULL, "takes POST, not DELETE");
     call = (struct call){.url = "/v1/models", .body = hello};
     perform(server, &call);
-    assert_string_equal(call.allow, "GET");
+    assert_string_equal(header_of(&call, "Allow"), "GET");
     assert_error(&call, 405, NULL, "takes GET, not POST");
     call = (struct call){.url = "/ledger", .body = hello};
     perform(server, &call);
@@ -1259,9 +1009,10 @@ static void *allocate(size_t size)
 static char *build_text(int what, int allocations)
 {
     cJSON_Hooks scarce = {.malloc_fn = allocate, .free_fn = free};
-    struct openai_error error = {.type = "t", .code = "", .message = "m"};
-    struct openai_chat chat = {.model = "gpt-4"};
-    struct scenario_reply reply = {.text = "text"};
+    struct refusal refusal = {.type = "t", .code = "", .message = "m"};
+    struct chat chat = {.model = "gpt-4", .reply.text = "text"};
+    const struct api *api =
+        what % 2 == 0 ? &mock_llm_openai : &mock_llm_anthropic;
     struct mock_llm_request request = {
         .method = "POST", .path = (char[]){"/"}, .body = (char[]){"body"}};
     struct ledger ledger;
@@ -1271,10 +1022,10 @@ static char *build_text(int what, int allocations)
     mock_llm_ledger_begin(&ledger, 0, &request);
     allocations_left = allocations;
     cJSON_InitHooks(&scarce);
-    text = what == 0   ? mock_llm_error_json(&error)
-           : what == 1 ? mock_llm_model_list()
-           : what == 2 ? mock_llm_chat_answer(&chat, 1, &reply)
-                       : mock_llm_ledger_json(&ledger);
+    text = what / 2 == 0   ? api->error(&refusal, "req_1")
+           : what / 2 == 1 ? api->models()
+           : what / 2 == 2 ? api->answer(&chat)
+                           : mock_llm_ledger_json(&ledger);
     cJSON_InitHooks(NULL);
     mock_llm_ledger_destroy(&ledger);
     return text;
@@ -1287,7 +1038,7 @@ static char *build_text(int what, int allocations)
 static void test_no_memory(void **state)
 {
     (void)state;
-    for (int what = 0; what < 4; what++) {
+    for (int what = 0; what < 8; what++) {
         char *whole = build_text(what, 1000), *text = NULL;
         int needed = 0;
 

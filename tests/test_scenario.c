@@ -557,7 +557,7 @@ static void test_reading_faults(void **state)
         {"malformed", SCENARIO_MALFORMED, SCENARIO_SECONDS},
         {"html", SCENARIO_WRONG_TYPE, SCENARIO_SECONDS},
         {"empty", SCENARIO_EMPTY, SCENARIO_SECONDS},
-        {"drip", SCENARIO_DRIP, SCENARIO_SECONDS},
+        {"drip seconds=5", SCENARIO_DRIP, SCENARIO_SECONDS},
         {"429 retry-after=2", SCENARIO_STATUS, SCENARIO_SECONDS},
         {"429 retry-after-ms=2000", SCENARIO_STATUS, SCENARIO_MILLISECONDS},
         {"429 retry-after-date=2", SCENARIO_STATUS, SCENARIO_DATE},
@@ -566,13 +566,17 @@ static void test_reading_faults(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct scenario scenario = {0};
-        char error[SCENARIO_ERROR_SIZE];
+        char error[SCENARIO_ERROR_SIZE], name[SCENARIO_NAME_SIZE];
 
         assert_true(scenario_set(&scenario, "fault", cases[i].text, error));
         assert_int_equal(scenario.faults[0].kind, cases[i].kind);
         assert_int_equal(scenario.faults[0].spelling, cases[i].spelling);
         if (strchr(cases[i].text, '='))
-            assert_true(scenario.faults[0].retry_after == 2);
+            assert_true(scenario.faults[0].retry_after == 2 ||
+                        scenario.faults[0].seconds == 5);
+        scenario_fault_name(&scenario.faults[0], name);
+        assert_memory_equal(name, cases[i].text, strlen(name));
+        assert_true(strlen(name) > 2);
     }
 }
 
@@ -604,6 +608,7 @@ static void test_wrong_lines(void **state)
         {"fault = 500 retry-after=x", "give seconds"},
         {"fault = hang retry-after=2", "retry-after goes with a status only"},
         {"fault = hang seconds=2", "seconds goes with drip only"},
+        {"fault = drip", "drip needs its seconds"},
         {"fault = 500 ratio=1", "a fault has no \"ratio\": it has rate"},
     };
 

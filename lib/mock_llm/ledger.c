@@ -20,6 +20,7 @@ struct sighting {
     char *path, *body;
     size_t body_size;
     int times;
+    long first; /* the number of the first request */
 };
 
 static int compare_sightings(const void *left, const void *right)
@@ -131,7 +132,7 @@ void mock_llm_ledger_id(long number, char id[MOCK_LLM_ID_SIZE])
 }
 
 long mock_llm_ledger_begin(struct ledger *ledger, double now,
-                           const struct mock_llm_request *arrival)
+                           struct mock_llm_request *arrival)
 {
     struct mock_llm_ledger *book = &ledger->book;
     struct sighting *sighting = NULL;
@@ -146,13 +147,20 @@ long mock_llm_ledger_begin(struct ledger *ledger, double now,
         if (book->in_flight > book->max_in_flight)
             book->max_in_flight = book->in_flight;
 
+        if (sighting->times++ == 0)
+            sighting->first = number;
+        arrival->attempt = sighting->times;
+
         struct mock_llm_request *request = &book->requests[number - 1];
 
         *request = (struct mock_llm_request){
             .arrival = now,
+            .begin = INFINITY,
             .end = INFINITY,
             .in_flight = book->in_flight,
-            .attempt = ++sighting->times,
+            .attempt = sighting->times,
+            .first_attempt = sighting->first,
+            .client_port = arrival->client_port,
             .method = arrival->method,
             .path = sighting->path,
             .body = sighting->body,
@@ -162,6 +170,13 @@ long mock_llm_ledger_begin(struct ledger *ledger, double now,
     }
     pthread_mutex_unlock(&ledger->mutex);
     return number;
+}
+
+void mock_llm_ledger_reply(struct ledger *ledger, long number, double now)
+{
+    pthread_mutex_lock(&ledger->mutex);
+    ledger->book.requests[number - 1].begin = now;
+    pthread_mutex_unlock(&ledger->mutex);
 }
 
 void mock_llm_ledger_end(struct ledger *ledger, long number, double now,
@@ -175,15 +190,31 @@ void mock_llm_ledger_end(struct ledger *ledger, long number, double now,
 
     request->end = now;
     request->status = ending->status;
+    request->answered = ending->answered;
+    memcpy(request->fault, ending->fault, sizeof request->fault);
     request->disconnected = ending->disconnected;
     request->prompt_tokens = ending->prompt_tokens;
     request->completion_tokens = ending->completion_tokens;
     request->cost = ending->cost;
     book->in_flight--;
-    book->answered += ending->status == 200;
+    book->answered += ending->answered;
     book->prompt_tokens += ending->prompt_tokens;
     book->completion_tokens += ending->completion_tokens;
     book->cost += ending->cost;
+    pthread_mutex_unlock(&ledger->mutex);
+}
+
+void mock_llm_ledger_gate_filled(struct ledger *ledger)
+{
+    pthread_mutex_lock(&ledger->mutex);
+    ledger->book.gate_filled++;
+    pthread_mutex_unlock(&ledger->mutex);
+}
+
+void mock_llm_ledger_gate_opened(struct ledger *ledger)
+{
+    pthread_mutex_lock(&ledger->mutex);
+    ledger->book.gate_opened = true;
     pthread_mutex_unlock(&ledger->mutex);
 }
 
@@ -241,10 +272,16 @@ static bool add_request(cJSON *requests, const struct mock_llm_request *request)
         cJSON_AddStringToObject(json, "path", request->path) &&
         cJSON_AddNumberToObject(json, "arrival", request->arrival) &&
         /* JSON has no infinity: null stands for it. */
+        cJSON_AddNumberToObject(json, "begin", request->begin) &&
         cJSON_AddNumberToObject(json, "end", request->end) &&
         cJSON_AddNumberToObject(json, "in_flight", request->in_flight) &&
         cJSON_AddNumberToObject(json, "attempt", request->attempt) &&
+        cJSON_AddNumberToObject(json, "first_attempt",
+                                (double)request->first_attempt) &&
+        cJSON_AddNumberToObject(json, "client_port", request->client_port) &&
         cJSON_AddNumberToObject(json, "status", request->status) &&
+        cJSON_AddBoolToObject(json, "answered", request->answered) &&
+        cJSON_AddStringToObject(json, "fault", request->fault) &&
         cJSON_AddBoolToObject(json, "disconnected", request->disconnected) &&
         cJSON_AddNumberToObject(json, "prompt_tokens",
                                 request->prompt_tokens) &&
@@ -270,7 +307,10 @@ static bool add_sums(cJSON *json, const struct mock_llm_ledger *book)
                                    (double)book->prompt_tokens) &&
            cJSON_AddNumberToObject(json, "completion_tokens",
                                    (double)book->completion_tokens) &&
-           cJSON_AddNumberToObject(json, "cost", book->cost);
+           cJSON_AddNumberToObject(json, "cost", book->cost) &&
+           cJSON_AddNumberToObject(json, "gate_filled",
+                                   (double)book->gate_filled) &&
+           cJSON_AddBoolToObject(json, "gate_opened", book->gate_opened);
 }
 
 char *mock_llm_ledger_json(struct ledger *ledger)

@@ -23,18 +23,27 @@ void mock_llm_ledger_init(struct ledger *ledger);
 void mock_llm_ledger_destroy(struct ledger *ledger);
 
 /*
- * Enters a request that arrived at `now`. arrival needs method, path, body and
- * body_size; all but the method are copied. Returns its number, counted from 1
- * and needed to end it; 0 without memory, and nothing was entered.
+ * Enters a request that arrived at `now`. arrival needs method, path, body,
+ * body_size and client_port; all but the method are copied; its attempt is set.
+ * Returns its number, counted from 1 and needed to end it; 0 without memory,
+ * and nothing was entered.
  */
 long mock_llm_ledger_begin(struct ledger *ledger, double now,
-                           const struct mock_llm_request *arrival);
+                           struct mock_llm_request *arrival);
+
+/* The first byte of the request's reply is about to be sent, at `now`. */
+void mock_llm_ledger_reply(struct ledger *ledger, long number, double now);
 
 /*
- * Ends a request at `now`. ending needs status, disconnected, tokens and cost.
+ * Ends a request at `now`. ending needs status, answered, disconnected, fault,
+ * tokens and cost.
  */
 void mock_llm_ledger_end(struct ledger *ledger, long number, double now,
                          const struct mock_llm_request *ending);
+
+/* The gate was full once more; or opened before it was. */
+void mock_llm_ledger_gate_filled(struct ledger *ledger);
+void mock_llm_ledger_gate_opened(struct ledger *ledger);
 
 /* The id of the request with this number. */
 void mock_llm_ledger_id(long number, char id[MOCK_LLM_ID_SIZE]);

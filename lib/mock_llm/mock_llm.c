@@ -3,13 +3,16 @@
  * loop, one listening socket on 127.0.0.1.
  *
  * The caller's thread sets everything up and touches nothing afterwards but the
- * ledger, which has a lock, and stop_fd. So libevent needs no locks.
+ * ledger, which has a lock, and command_fds. So libevent needs no locks.
  */
 #include "mock_llm/mock_llm.h"
+#include "mock_llm/platform.h"
 #include "mock_llm/server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <event2/util.h>
+#include <fcntl.h>
 #include <math.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -17,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,6 +37,12 @@
  */
 #define IDLE_SECONDS 180
 
+/* What other threads tell the server's thread to do. */
+enum command { COMMAND_STOP, COMMAND_OPEN_GATE };
+
+/* Thirty years: at a speed near 0 a delay has no end that time_t could hold. */
+#define LONGEST_DELAY_US 1e15
+
 static const struct timeval accept_pause = {.tv_usec = 50000};
 
 static double real_now(void)
@@ -48,6 +56,16 @@ static double real_now(void)
 double mock_llm_now(const struct mock_llm *server)
 {
     return (real_now() - server->started) * server->speed;
+}
+
+/* Rounded up: no reply is early, not even by a microsecond. */
+struct timeval mock_llm_real_time(const struct mock_llm *server, double seconds)
+{
+    double us =
+        fmin(ceil(fmax(0, seconds) / server->speed * 1e6), LONGEST_DELAY_US);
+
+    return (struct timeval){.tv_sec = (time_t)(us / 1e6),
+                            .tv_usec = (suseconds_t)fmod(us, 1e6)};
 }
 
 static double speed_from_environment(void)
@@ -78,13 +96,27 @@ static bool fail(char error[MOCK_LLM_ERROR_SIZE], const char *format, ...)
 
 /* ---- The loop ---------------------------------------------------------- */
 
-static void on_stop(evutil_socket_t fd, short what, void *arg)
+static void on_command(evutil_socket_t fd, short what, void *arg)
 {
     struct mock_llm *server = arg;
+    unsigned char command;
 
-    (void)fd;
     (void)what;
-    event_base_loopbreak(server->base);
+    while (recv(fd, &command, 1, 0) == 1) {
+        if (command == COMMAND_STOP)
+            event_base_loopbreak(server->base);
+        else
+            mock_llm_gate_open(server);
+    }
+}
+
+static void send_command(struct mock_llm *server, enum command command)
+{
+    unsigned char byte = (unsigned char)command;
+
+    while (send(server->command_fds[1], &byte, 1, MSG_NOSIGNAL) < 0 &&
+           errno == EINTR)
+        continue;
 }
 
 static void on_accept_again(evutil_socket_t fd, short what, void *listener)
@@ -130,18 +162,30 @@ static struct event_base *new_base(void)
     return base;
 }
 
+/* A pair of sockets is a pipe that exists everywhere with these flags. */
+static bool open_commands(struct mock_llm *server)
+{
+    int *fds = server->command_fds;
+
+    if (evutil_socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0)
+        return false;
+    for (int i = 0; i < 2; i++)
+        evutil_make_socket_closeonexec(fds[i]);
+    evutil_make_socket_nonblocking(fds[0]);
+    event_assign(&server->command, server->base, fds[0], EV_READ | EV_PERSIST,
+                 on_command, server);
+    return event_add(&server->command, NULL) == 0;
+}
+
 static bool open_loop(struct mock_llm *server, char error[MOCK_LLM_ERROR_SIZE])
 {
     server->base = new_base();
     if (server->base)
         server->http = evhttp_new(server->base);
-    server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (!server->http || server->stop_fd < 0)
+    server->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (!server->http || server->null_fd < 0 || !open_commands(server))
         return fail(error, "no event loop for the mock server: %s",
                     strerror(errno));
-    event_assign(&server->stop, server->base, server->stop_fd, EV_READ, on_stop,
-                 server);
-    event_add(&server->stop, NULL);
 
     evhttp_set_max_headers_size(server->http, MAX_HEADERS);
     evhttp_set_max_body_size(server->http, MAX_BODY_READ);
@@ -196,6 +240,8 @@ static bool open_socket(struct mock_llm *server, int port,
     evconnlistener_set_error_cb(listener, on_accept_error);
     getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&address,
                 &size);
+    snprintf(server->root_url, sizeof server->root_url, "http://127.0.0.1:%d",
+             ntohs(address.sin_port));
     snprintf(server->base_url, sizeof server->base_url,
              "http://127.0.0.1:%d/v1", ntohs(address.sin_port));
     return true;
@@ -207,6 +253,7 @@ static void *serve(void *arg)
 {
     struct mock_llm *server = arg;
 
+    mock_llm_name_thread("mock_llm");
     event_base_dispatch(server->base);
     return NULL;
 }
@@ -231,7 +278,6 @@ static bool start_thread(struct mock_llm *server,
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (err != 0)
         return fail(error, "no thread for the mock server: %s", strerror(err));
-    pthread_setname_np(server->thread, "mock_llm");
     return true;
 }
 
@@ -241,43 +287,62 @@ static void free_server(struct mock_llm *server)
     /* Frees the listener, and by closing the connections the exchanges. */
     if (server->http)
         evhttp_free(server->http);
-    if (event_initialized(&server->stop))
-        event_del(&server->stop);
+    if (event_initialized(&server->command))
+        event_del(&server->command);
+    if (event_initialized(&server->gate.impatience))
+        event_del(&server->gate.impatience);
     if (server->base)
         event_base_free(server->base);
-    if (server->stop_fd >= 0)
-        close(server->stop_fd);
+    for (int i = 0; i < 2; i++)
+        if (server->command_fds[i] >= 0)
+            close(server->command_fds[i]);
+    if (server->null_fd >= 0)
+        close(server->null_fd);
     mock_llm_ledger_destroy(&server->ledger);
     free(server);
+}
+
+static bool options_are_right(const struct mock_llm_options *options,
+                              char error[MOCK_LLM_ERROR_SIZE])
+{
+    const char *problem = scenario_problem(&options->scenario);
+
+    if (problem)
+        return fail(error, "%s", problem);
+    if (options->port < 0 || options->port > 65535)
+        return fail(error,
+                    "there is no port %d: choose one from 1 to 65535, or 0 for "
+                    "any free one",
+                    options->port);
+    if (options->gate < 0 || !(options->gate_patience >= 0))
+        return fail(error, "the gate and its patience must be 0 or more");
+    return true;
 }
 
 struct mock_llm *mock_llm_start(const struct mock_llm_options *options,
                                 char error[MOCK_LLM_ERROR_SIZE])
 {
-    const char *problem = scenario_problem(&options->scenario);
-    struct mock_llm *server = NULL;
+    struct mock_llm *server;
 
     error[0] = '\0';
-    if (problem)
-        fail(error, "%s", problem);
-    else if (options->port < 0 || options->port > 65535)
-        fail(error,
-             "there is no port %d: choose one from 1 to 65535, or 0 for "
-             "any free one",
-             options->port);
-    else if (!(server = calloc(1, sizeof *server)))
-        fail(error, "no memory for the mock server");
-    if (!server)
+    if (!options_are_right(options, error))
         return NULL;
-
+    server = calloc(1, sizeof *server);
+    if (!server) {
+        fail(error, "no memory for the mock server");
+        return NULL;
+    }
     server->scenario = options->scenario;
     server->speed = speed_from_environment();
     server->started = real_now();
-    server->stop_fd = -1;
+    server->command_fds[0] = server->command_fds[1] = server->null_fd = -1;
     mock_llm_ledger_init(&server->ledger);
-    if (open_loop(server, error) && open_socket(server, options->port, error) &&
-        start_thread(server, error))
-        return server;
+    if (open_loop(server, error)) {
+        mock_llm_gate_init(server, options);
+        if (open_socket(server, options->port, error) &&
+            start_thread(server, error))
+            return server;
+    }
     free_server(server);
     return NULL;
 }
@@ -285,6 +350,16 @@ struct mock_llm *mock_llm_start(const struct mock_llm_options *options,
 const char *mock_llm_base_url(const struct mock_llm *server)
 {
     return server->base_url;
+}
+
+const char *mock_llm_root_url(const struct mock_llm *server)
+{
+    return server->root_url;
+}
+
+void mock_llm_open_gate(struct mock_llm *server)
+{
+    send_command(server, COMMAND_OPEN_GATE);
 }
 
 int mock_llm_ledger_copy(struct mock_llm *server,
@@ -297,7 +372,7 @@ void mock_llm_stop(struct mock_llm *server)
 {
     if (!server)
         return;
-    eventfd_write(server->stop_fd, 1);
+    send_command(server, COMMAND_STOP);
     pthread_join(server->thread, NULL);
     free_server(server);
 }

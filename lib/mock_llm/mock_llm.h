@@ -1,6 +1,6 @@
 /*
- * mock_llm.h - a web server on this machine that pretends to be OpenAI's, so
- * that calls to an LLM cost nothing, need no key and no network.
+ * mock_llm.h - a web server on this machine that pretends to be OpenAI's, and
+ * Anthropic's, so that calls to an LLM cost nothing and need no network.
  *
  *     struct mock_llm_options options = {.scenario.latency = 0.5};
  *     char error[MOCK_LLM_ERROR_SIZE];
@@ -9,14 +9,17 @@
  *     mock_llm_stop(server);
  *
  * It serves
- *     POST /v1/chat/completions    OpenAI's answer, after the latency
- *     GET  /v1/models              the models that have prices
+ *     POST /v1/chat/completions    OpenAI's answer, whole or as a stream
+ *     POST /v1/messages            Anthropic's
+ *     GET  /v1/models              the models, in the asking client's protocol
+ *     GET  /posts/1 ... 100        small JSON documents; need no key
  *     GET  /ledger                 the ledger as JSON; needs no key
- * and takes any key in "Authorization: Bearer KEY".
+ *     POST /gate/open              as mock_llm_open_gate; needs no key
+ * and takes any key.
  *
- * It keeps a ledger of every request but those for the ledger: when it came,
- * how many others were being answered then, how it ended. What a client did is
- * read from there, not from what the client says. Keys never get in: the ledger
+ * It keeps a ledger of every request but the last two kinds: when it came, how
+ * many others were being answered then, how it ended. What a client did is read
+ * from there, not from what the client says. Keys never get in: the ledger
  * holds no headers. (What is not HTTP, or has more than 64 KiB of headers or 64
  * MiB of body, is refused before it gets to the ledger.)
  */
@@ -32,6 +35,17 @@
 struct mock_llm_options {
     struct scenario scenario; /* how the pretended LLM behaves */
     int port;                 /* 0: any free one */
+
+    /*
+     * The gate proves that requests come concurrently: replies are held until
+     * so many wait behind it. Then all are let go, and the gate stays open; or,
+     * one by one, the oldest is let go each time that so many wait again.
+     * Refusals, which are sent at once, do not go through it.
+     */
+    int gate; /* 0: there is none */
+    bool gate_one_by_one;
+    double gate_patience; /* seconds with nobody coming until it opens for good;
+                             0: it does not */
 };
 
 struct mock_llm;
@@ -58,6 +72,12 @@ struct mock_llm *mock_llm_start(const struct mock_llm_options *options,
 /* "http://127.0.0.1:PORT/v1", what OPENAI_BASE_URL takes. The server's. */
 const char *mock_llm_base_url(const struct mock_llm *server);
 
+/* "http://127.0.0.1:PORT", what ANTHROPIC_BASE_URL takes. The server's. */
+const char *mock_llm_root_url(const struct mock_llm *server);
+
+/* Lets all go who wait behind the gate, and all who come; from any thread. */
+void mock_llm_open_gate(struct mock_llm *server);
+
 /*
  * Stops the server, waits for its thread and frees everything. Clients that
  * still wait for a reply see their connection close. NULL is allowed.
@@ -72,18 +92,24 @@ void mock_llm_stop(struct mock_llm *server);
 /*
  * One request. Times are seconds on the server's clock, 0 when it started. A
  * request is in flight from its arrival, when all of it has been read, to its
- * end, just before the first byte of the reply is sent: a client that waits for
- * a reply before it sends the next request is never seen with two in flight.
+ * end, just before the last of the reply is sent (of a stream its last event,
+ * else all of it): a client that waits for a reply before it sends the next
+ * request is never seen with two in flight.
  */
 struct mock_llm_request {
-    char id[MOCK_LLM_ID_SIZE]; /* the reply's x-request-id */
+    char id[MOCK_LLM_ID_SIZE]; /* the reply's x-request-id or request-id */
     double arrival;
-    double end;        /* INFINITY while in flight */
-    int in_flight;     /* at its arrival, itself included */
-    int attempt;       /* 1, or 2 if the same path and body came before, ... */
-    int status;        /* HTTP's; 0 while in flight, or if never answered */
-    bool disconnected; /* the client left before it was answered */
-    int prompt_tokens; /* tokens and cost: 0 unless the status is 200 */
+    double begin;       /* of the reply; INFINITY if there was none yet */
+    double end;         /* INFINITY while in flight */
+    int in_flight;      /* at its arrival, itself included */
+    int attempt;        /* 1, or 2 if the same path and body came before, ... */
+    long first_attempt; /* the number, from 1, of the request that was 1 */
+    int client_port;    /* the connection's other end: who asked */
+    int status;         /* HTTP's; 0 while in flight, or if never answered */
+    bool answered;      /* wholly and rightly */
+    bool disconnected;  /* the client left before it was answered */
+    char fault[SCENARIO_NAME_SIZE]; /* its name; "limit": 429 for a limit; "" */
+    int prompt_tokens;              /* tokens and cost: 0 unless answered */
     int completion_tokens;
     double cost; /* dollars */
     const char *method;
@@ -101,9 +127,11 @@ struct mock_llm_ledger {
     size_t n;
     int in_flight;     /* now */
     int max_in_flight; /* at any time */
-    size_t answered;   /* with status 200 */
+    size_t answered;   /* wholly and rightly */
     long prompt_tokens, completion_tokens;
     double cost;
+    size_t gate_filled; /* how often as many waited as the gate wants */
+    bool gate_opened;   /* by mock_llm_open_gate, or for want of patience */
 };
 
 /*

@@ -27,12 +27,17 @@ static double wait_for(double amount, double missing, int size, int per_minute)
     return amount > size ? INFINITY : lacking * 60 / per_minute;
 }
 
+/* How many requests the bucket holds. */
+static int burst_of(const struct scenario_limits *limits)
+{
+    return limits->burst > 0 ? limits->burst : limits->requests_per_minute;
+}
+
 enum scenario_limit scenario_enter(const struct scenario_limits *limits,
                                    struct scenario_meter *meter, double now,
                                    int tokens, double *wait)
 {
     int per_minute = limits->requests_per_minute;
-    int burst = limits->burst > 0 ? limits->burst : per_minute;
     double seconds = now - meter->now;
 
     meter->requests = refill(meter->requests, seconds, per_minute);
@@ -42,7 +47,7 @@ enum scenario_limit scenario_enter(const struct scenario_limits *limits,
     *wait = 0;
     if (limits->in_flight > 0 && meter->in_flight >= limits->in_flight)
         return SCENARIO_IN_FLIGHT_LIMIT;
-    *wait = wait_for(1, meter->requests, burst, per_minute);
+    *wait = wait_for(1, meter->requests, burst_of(limits), per_minute);
     if (*wait > 0)
         return SCENARIO_REQUEST_LIMIT;
     *wait = wait_for(tokens, meter->tokens, limits->tokens_per_minute,
@@ -58,4 +63,23 @@ enum scenario_limit scenario_enter(const struct scenario_limits *limits,
 void scenario_leave(struct scenario_meter *meter)
 {
     meter->in_flight--;
+}
+
+struct scenario_allowance
+scenario_allowance(const struct scenario_limits *limits,
+                   const struct scenario_meter *meter)
+{
+    struct scenario_allowance left = {0};
+
+    if (limits->requests_per_minute > 0) {
+        left.requests = (int)(burst_of(limits) - meter->requests + ROUNDING);
+        left.requests_reset =
+            meter->requests * 60 / limits->requests_per_minute;
+    }
+    if (limits->tokens_per_minute > 0) {
+        left.tokens =
+            (int)(limits->tokens_per_minute - meter->tokens + ROUNDING);
+        left.tokens_reset = meter->tokens * 60 / limits->tokens_per_minute;
+    }
+    return left;
 }

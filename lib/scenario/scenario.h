@@ -193,6 +193,13 @@ size_t scenario_token_start(const char *text, int i);
  */
 int scenario_tokens(const char *text);
 
+/* Room for a fault's name, the final NUL included. */
+#define SCENARIO_NAME_SIZE 16
+
+/* The fault's first word in a scenario's text, such as "429" or "reset". */
+void scenario_fault_name(const struct scenario_fault *fault,
+                         char name[SCENARIO_NAME_SIZE]);
+
 /* What a server says to a status from 400 on: a sentence, in static memory. */
 const char *scenario_status_text(int status);
 
@@ -228,6 +235,18 @@ enum scenario_limit scenario_enter(const struct scenario_limits *limits,
                                    struct scenario_meter *meter, double now,
                                    int tokens, double *wait);
 void scenario_leave(struct scenario_meter *meter);
+
+/* What is left, and after how many seconds of rest all would be there again;
+   zeroes for what has no limit. */
+struct scenario_allowance {
+    int requests, tokens;
+    double requests_reset, tokens_reset;
+};
+
+/* As of the moment of the last scenario_enter. */
+struct scenario_allowance
+scenario_allowance(const struct scenario_limits *limits,
+                   const struct scenario_meter *meter);
 
 /* ---- Models ------------------------------------------------------------ */
 

@@ -241,18 +241,28 @@ static bool read_detail(struct scenario_fault *fault, char *word,
                 word);
 }
 
+/* But for statuses, which are their own names. */
+static const char *const kinds[] = {
+    [SCENARIO_QUOTA] = "quota",         [SCENARIO_HANG] = "hang",
+    [SCENARIO_RESET] = "reset",         [SCENARIO_TRUNCATE] = "truncate",
+    [SCENARIO_MALFORMED] = "malformed", [SCENARIO_WRONG_TYPE] = "html",
+    [SCENARIO_EMPTY] = "empty",         [SCENARIO_DRIP] = "drip",
+};
+
+void scenario_fault_name(const struct scenario_fault *fault,
+                         char name[SCENARIO_NAME_SIZE])
+{
+    if (fault->kind == SCENARIO_STATUS)
+        snprintf(name, SCENARIO_NAME_SIZE, "%d", fault->status);
+    else
+        snprintf(name, SCENARIO_NAME_SIZE, "%s", kinds[fault->kind]);
+}
+
 static bool read_kind(struct scenario_fault *fault, const char *word,
                       char error[SCENARIO_ERROR_SIZE])
 {
-    static const char *const names[] = {
-        [SCENARIO_QUOTA] = "quota",         [SCENARIO_HANG] = "hang",
-        [SCENARIO_RESET] = "reset",         [SCENARIO_TRUNCATE] = "truncate",
-        [SCENARIO_MALFORMED] = "malformed", [SCENARIO_WRONG_TYPE] = "html",
-        [SCENARIO_EMPTY] = "empty",         [SCENARIO_DRIP] = "drip",
-    };
-
     for (int i = SCENARIO_QUOTA; i <= SCENARIO_DRIP; i++) {
-        if (strcmp(word, names[i]) == 0) {
+        if (strcmp(word, kinds[i]) == 0) {
             fault->kind = (enum scenario_fault_kind)i;
             return true;
         }
@@ -304,6 +314,8 @@ static bool set_fault(struct scenario *scenario, const char *value,
     while ((word = next_word(&rest)) != NULL)
         if (!read_detail(&fault, word, error))
             return false;
+    if (fault.kind == SCENARIO_DRIP && fault.seconds == 0)
+        return fail(error, "drip needs its seconds, such as drip seconds=5");
     while (i < SCENARIO_MAX_FAULTS &&
            scenario->faults[i].kind != SCENARIO_NO_FAULT)
         i++;
