@@ -1135,7 +1135,13 @@ static void test_program_options(void **state)
     assert_program_says("--latency=-1", 2, "--latency=-1: give a number of");
     assert_program_says("--latency=nan", 2, "--latency=nan: give a number of");
     assert_program_says("--latency=1s", 2, "--latency=1s: give a number of");
+    assert_program_says("--latency=0.8..0.2", 2, "such as 0.2..0.8");
     assert_program_says("--latency", 2, "Try mock_llm --help");
+    assert_program_says("--fault=crash", 2, "--fault=crash: \"crash\" is no");
+    assert_program_says("--burst=x", 2, "--burst=x: give a whole number");
+    assert_program_says("--gate=x", 2, "--gate=x: give a whole number");
+    assert_program_says("--gate-patience=x", 2, "give a number of seconds");
+    assert_program_says("--gate-one-by-one", 1, "give its size, too");
     assert_program_says("--colour", 2, "Try mock_llm --help");
     assert_program_says("8080", 2, "\"8080\" is not an option");
 
@@ -1143,6 +1149,38 @@ static void test_program_options(void **state)
     snprintf(sentence, sizeof sentence, "port %d is taken", port_of(server));
     assert_program_says(taken, 1, sentence);
     mock_llm_stop(server);
+}
+
+/* A file of its own, removed again, with this text. */
+static void assert_file_says(const char *text, size_t size,
+                             const char *sentence)
+{
+    char path[] = "/tmp/test_mock_llm.XXXXXX", option[64];
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, size), size);
+    close(fd);
+    snprintf(option, sizeof option, "--scenario=%s", path);
+    assert_program_says(option, 2, path);
+    assert_program_says(option, 2, sentence);
+    unlink(path);
+}
+
+static void test_program_scenario_files(void **state)
+{
+    static const char wrong[] = "# A bad day\nlatency = 0.1\nfault = 700\n";
+    static char large[100000];
+
+    (void)state;
+    assert_file_says(wrong, strlen(wrong),
+                     ", line 3: fault=700: \"700\" is no fault");
+    assert_file_says("a\0b", 3, "this is no scenario");
+    memset(large, '\n', sizeof large);
+    assert_file_says(large, sizeof large, "this is no scenario");
+    assert_program_says("--scenario=/no/such/file", 2,
+                        "--scenario=/no/such/file: No such file");
+    assert_program_says("--scenario=/", 2, "--scenario=/: Is a directory");
 }
 
 static void test_program_until_stopped(void **state)
@@ -1205,6 +1243,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_ledger_of_a_request_in_flight),
     cmocka_unit_test(test_no_memory),
     cmocka_unit_test(test_program_options),
+    cmocka_unit_test(test_program_scenario_files),
     cmocka_unit_test(test_program_until_stopped),
 };
 

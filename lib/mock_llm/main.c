@@ -15,72 +15,185 @@
 enum { EXIT_USAGE = 2, DEFAULT_PORT = 8080 };
 
 static const char usage[] =
-    "usage: mock_llm [--port=PORT] [--latency=SECONDS]\n"
+    "usage: mock_llm [OPTION]...\n"
     "\n"
-    "Runs a web server on this machine that pretends to be OpenAI's.\n"
+    "Runs a web server on this machine that pretends to be OpenAI's, and\n"
+    "Anthropic's: it answers as they do, or fails as they do.\n"
     "\n"
-    "  --port=PORT        where it listens; 0: any free port (default: 8080)\n"
-    "  --latency=SECONDS  how long each answer takes (default: 0.5)\n"
-    "  --help             prints this\n";
+    "  --port=PORT             where it listens; 0: any free port (default: "
+    "8080)\n"
+    "  --latency=SECONDS       how long each answer takes (default: 0.5);\n"
+    "                          0.2..0.8: anything between\n"
+    "  --tokens-per-second=N   an answer takes so much longer; a stream's "
+    "pace\n"
+    "  --seed=N                other latencies, other faults (default: 0)\n"
+    "\n"
+    "  --fault=FAULT           what goes wrong; may be given several times\n"
+    "  --scenario=FILE         these settings from a file, a line for each:\n"
+    "                          fault = 429 rate=0.1 retry-after=2\n"
+    "\n"
+    "  --max-in-flight=N       more requests than that at once get a 429,\n"
+    "  --requests-per-minute=N and so do more than that in a minute,\n"
+    "  --burst=N               of which so many may come at once,\n"
+    "  --tokens-per-minute=N   or more tokens\n"
+    "\n"
+    "  --gate=N                holds replies until N requests wait for one,\n"
+    "  --gate-one-by-one       lets one go, and holds until N wait again\n"
+    "  --gate-patience=SECONDS opens for good if nobody comes for so long\n"
+    "  --help                  prints this\n"
+    "\n"
+    "A FAULT is one of\n"
+    "  400 ... 599             an error with this status; retry-after=2,\n"
+    "                          retry-after-ms=1500 or retry-after-date=2 tell\n"
+    "                          the client when to come back\n"
+    "  quota                   the money is spent: an error for good\n"
+    "  hang                    no answer ever comes\n"
+    "  reset                   the connection is reset\n"
+    "  truncate                half an answer, then the connection closes\n"
+    "  malformed               half an answer, as if it were all\n"
+    "  html                    a page of HTML\n"
+    "  empty                   nothing, with status 200\n"
+    "  drip seconds=5          the right answer, a little at a time\n"
+    "and of whom it hits:\n"
+    "  rate=0.1                one in ten\n"
+    "  attempts=1              each request's first attempt; 1-2, or 2-\n"
+    "  requests=5-8            the fifth to eighth request\n"
+    "  match=\"Report 7\"        those with these words, or match=/posts/7\n"
+    "  after-tokens=10         in a stream, after ten tokens\n";
 
-static bool parse_port(const char *text, int *port)
+/* Options that are settings of a scenario, by the same names. */
+static const char *const settings[] = {
+    "latency",       "tokens-per-second",   "seed",  "fault",
+    "max-in-flight", "requests-per-minute", "burst", "tokens-per-minute",
+};
+
+enum { SETTINGS = sizeof settings / sizeof settings[0], MAX_FILE = 64 << 10 };
+
+static bool parse_whole(const char *name, const char *text, int max,
+                        const char *wanted, int *number)
 {
     char *end;
     long value;
 
     errno = 0;
     value = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || value < 0 ||
-        value > 65535) {
-        fprintf(stderr,
-                "mock_llm: --port=%s: give a number from 1 to 65535, or 0 for "
-                "any free port\n",
-                text);
-        return false;
+    if (end > text && *end == '\0' && errno == 0 && value >= 0 &&
+        value <= max) {
+        *number = (int)value;
+        return true;
     }
-    *port = (int)value;
-    return true;
+    fprintf(stderr, "mock_llm: --%s=%s: give %s\n", name, text, wanted);
+    return false;
 }
 
-static bool parse_latency(const char *text, struct scenario *scenario)
+static bool parse_patience(const char *text, double *seconds)
 {
     char *end;
 
-    scenario->latency = strtod(text, &end);
-    if (end == text || *end != '\0' || scenario_problem(scenario)) {
+    *seconds = strtod(text, &end);
+    if (end > text && *end == '\0' && *seconds >= 0 &&
+        *seconds <= SCENARIO_MAX_LATENCY)
+        return true;
+    fprintf(stderr,
+            "mock_llm: --gate-patience=%s: give a number of seconds, such as "
+            "2\n",
+            text);
+    return false;
+}
+
+static bool parse_setting(const char *name, const char *value,
+                          struct scenario *scenario)
+{
+    char error[SCENARIO_ERROR_SIZE];
+
+    if (scenario_set(scenario, name, value, error))
+        return true;
+    fprintf(stderr, "mock_llm: --%s\n", error);
+    return false;
+}
+
+static bool read_scenario(const char *path, struct scenario *scenario)
+{
+    static char text[MAX_FILE];
+    char error[SCENARIO_ERROR_SIZE];
+    FILE *file = fopen(path, "r");
+    size_t size = file ? fread(text, 1, sizeof text, file) : 0;
+    bool failed = !file || ferror(file);
+
+    if (failed)
+        fprintf(stderr, "mock_llm: --scenario=%s: %s\n", path, strerror(errno));
+    if (file)
+        fclose(file);
+    if (failed)
+        return false;
+    if (size == sizeof text || memchr(text, '\0', size)) {
         fprintf(stderr,
-                "mock_llm: --latency=%s: give a number of seconds from 0 to "
-                "%.0f, such as 0.5\n",
-                text, SCENARIO_MAX_LATENCY);
+                "mock_llm: --scenario=%s: this is no scenario: it has more "
+                "than %d bytes, or is no text\n",
+                path, MAX_FILE - 1);
         return false;
     }
-    return true;
+    text[size] = '\0';
+    if (scenario_read(scenario, text, error))
+        return true;
+    fprintf(stderr, "mock_llm: %s, %s\n", path, error);
+    return false;
+}
+
+/* How getopt_long tells options from each other: a letter, or which setting. */
+enum { FIRST_SETTING = 1000 };
+
+static bool parse_option(int option, const char *value,
+                         struct mock_llm_options *options)
+{
+    switch (option) {
+    case 'p':
+        return parse_whole("port", value, 65535,
+                           "a number from 1 to 65535, or 0 for any free port",
+                           &options->port);
+    case 's':
+        return read_scenario(value, &options->scenario);
+    case 'g':
+        return parse_whole("gate", value, 1000000, "a whole number, such as 10",
+                           &options->gate);
+    case 'o':
+        options->gate_one_by_one = true;
+        return true;
+    case 't':
+        return parse_patience(value, &options->gate_patience);
+    case '?': /* getopt_long has said what is wrong */
+        fputs("Try mock_llm --help.\n", stderr);
+        return false;
+    default:
+        return parse_setting(settings[option - FIRST_SETTING], value,
+                             &options->scenario);
+    }
 }
 
 /* Returns -1 to go on, or the status to exit with. */
 static int parse_options(int argc, char **argv,
                          struct mock_llm_options *options)
 {
-    static const struct option names[] = {
+    struct option names[SETTINGS + 7] = {
         {"port", required_argument, NULL, 'p'},
-        {"latency", required_argument, NULL, 'l'},
+        {"scenario", required_argument, NULL, 's'},
+        {"gate", required_argument, NULL, 'g'},
+        {"gate-one-by-one", no_argument, NULL, 'o'},
+        {"gate-patience", required_argument, NULL, 't'},
         {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
     };
     int option;
 
-    while ((option = getopt_long(argc, argv, "p:l:h", names, NULL)) != -1) {
+    for (int i = 0; i < SETTINGS; i++)
+        names[6 + i] = (struct option){settings[i], required_argument, NULL,
+                                       FIRST_SETTING + i};
+    while ((option = getopt_long(argc, argv, "h", names, NULL)) != -1) {
         if (option == 'h') {
             fputs(usage, stdout);
             return EXIT_SUCCESS;
         }
-        if (option == 'p' && parse_port(optarg, &options->port))
-            continue;
-        if (option == 'l' && parse_latency(optarg, &options->scenario))
-            continue;
-        if (option == '?') /* getopt_long has said what is wrong */
-            fputs("Try mock_llm --help.\n", stderr);
-        return EXIT_USAGE;
+        if (!parse_option(option, optarg, options))
+            return EXIT_USAGE;
     }
     if (optind < argc) {
         fprintf(stderr,
@@ -102,23 +215,40 @@ static void allow_many_connections(void)
     }
 }
 
-static void print_how_to_use(const char *base_url, double latency)
+static void print_latency(const struct scenario *scenario)
 {
-    int host = (int)(strlen(base_url) - strlen("/v1"));
+    if (scenario->max_latency > scenario->latency)
+        printf("Each answer takes %g to %g s", scenario->latency,
+               scenario->max_latency);
+    else
+        printf("Each answer takes %g s", scenario->latency);
+    if (scenario->tokens_per_second > 0)
+        printf(" and then gives %g tokens a second",
+               scenario->tokens_per_second);
+    printf(". Ctrl-C stops the server.\n");
+}
 
-    printf("The mock LLM server is at %s\n"
-           "Each answer takes %g s. Ctrl-C stops it.\n"
-           "\n"
+static void print_how_to_use(const struct mock_llm *server,
+                             const struct scenario *scenario)
+{
+    const char *base = mock_llm_base_url(server);
+    const char *root = mock_llm_root_url(server);
+
+    printf("The mock LLM server is at %s\n", base);
+    print_latency(scenario);
+    printf("\n"
            "Send a program there:\n"
            "  export OPENAI_BASE_URL=%s OPENAI_API_KEY=any\n"
+           "  export ANTHROPIC_BASE_URL=%s ANTHROPIC_API_KEY=any\n"
            "Or ask by hand:\n"
            "  curl %s/chat/completions \\\n"
            "    -H 'Authorization: Bearer any' \\\n"
            "    -d '{\"model\":\"gpt-4\",\"messages\":[{\"role\":\"user\","
            "\"content\":\"Hello\"}]}'\n"
+           "  curl %s/posts/1\n"
            "And see who asked:\n"
-           "  curl %.*s/ledger\n",
-           base_url, latency, base_url, base_url, host, base_url);
+           "  curl %s/ledger\n",
+           base, root, base, root, root);
     fflush(stdout);
 }
 
@@ -165,7 +295,7 @@ int main(int argc, char **argv)
                   stderr);
         return EXIT_FAILURE;
     }
-    print_how_to_use(mock_llm_base_url(server), options.scenario.latency);
+    print_how_to_use(server, &options.scenario);
     sigwait(&stop, &signal_number);
     print_summary(server);
     mock_llm_stop(server);

@@ -316,6 +316,10 @@ static bool options_are_right(const struct mock_llm_options *options,
                     options->port);
     if (options->gate < 0 || !(options->gate_patience >= 0))
         return fail(error, "the gate and its patience must be 0 or more");
+    if (options->gate == 0 &&
+        (options->gate_one_by_one || options->gate_patience > 0))
+        return fail(error, "there is no gate that could let go one by one, or "
+                           "have patience: give its size, too");
     return true;
 }
 
