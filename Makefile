@@ -272,7 +272,7 @@ vocab:
 C_FILES := $(wildcard $(foreach folder,lib/* lessons exercises solutions verify \
     verify/alternatives/* verify/mutants/* tests,$(folder)/*.c $(folder)/*.h))
 SHELL_FILES := $(filter-out %/skeletons,$(wildcard tools/*)) tests/run \
-    $(SCRIPTS) .ci/run
+    $(SCRIPTS) $(addprefix tests/npm_clients/,install clients.sh peer) .ci/run
 
 format:
 	@tools/install-deps format
