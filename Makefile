@@ -20,6 +20,7 @@ LESSONS   := $(basename $(wildcard lessons/[0-9][0-9]_*.c))
 EXERCISES := $(basename $(wildcard exercises/[0-9][0-9]_*.h))
 SOLUTIONS := $(EXERCISES:exercises/%=solutions/%)
 GRADERS   := $(basename $(wildcard verify/[0-9][0-9]_*.c))
+BENCHES   := $(basename $(wildcard bench/*.c))
 TESTS     := $(basename $(wildcard tests/test_*.c))
 SCRIPTS   := $(wildcard tests/*.sh)
 # In the linker's order: each may use those to the right of it.
@@ -92,7 +93,7 @@ FLAGS_verify/driver := -DVERIFY_DRIVER
 # Goals that need some include a file that sets LLM_LIBS and the like. If it is
 # missing, make makes it first, by running tools/install-deps, and stops if that
 # fails. Not for `make -n`, which must not install anything.
-LLM_GOALS := mock $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) $(foreach program,\
+LLM_GOALS := mock bench-mock $(BENCHES:%=$(BUILD)/%) $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) $(foreach program,\
     $(FULL),$(call numbered,$(patsubst %s/,%,$(dir $(program))),$(program)))
 TEST_GOALS := all kit test $(BUILD)/tests/%
 GROUP := $(if $(filter $(TEST_GOALS),$(MAKECMDGOALS)),test,$(if $(filter \
@@ -149,13 +150,15 @@ RUNTIME := $(call library,async)
 LINK = $(CC) $(SANITIZE_FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 
 PLAIN_PROGRAMS := $(PLAIN:%=$(BUILD)/%)
-FULL_PROGRAMS := $(FULL:%=$(BUILD)/%) $(BUILD)/bin/mock_llm
+FULL_PROGRAMS := $(FULL:%=$(BUILD)/%) $(BUILD)/bin/mock_llm \
+    $(BENCHES:%=$(BUILD)/%)
 TEST_PROGRAMS := $(TESTS:%=$(BUILD)/%)
 JUDGE := $(BUILD)/bin/verify
 DRIVERS := $(BUILD)/verify/driver.o $(GRADERS:%=$(BUILD)/%.driver.o)
 
 $(PLAIN_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(RUNTIME)
-$(FULL:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o $(ALL_LIBRARIES)
+$(FULL:%=$(BUILD)/%) $(BENCHES:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o \
+    $(ALL_LIBRARIES)
 $(BUILD)/bin/mock_llm: $(BUILD)/lib/mock_llm/main.o $(ALL_LIBRARIES)
 $(JUDGE): $(call objects,$(filter-out verify/driver.c,$(wildcard verify/*.c)))
 $(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(filter-out \
@@ -211,7 +214,7 @@ $(EXERCISES:=.c):
 
 # ---- Targets without a number ----------------------------------------------
 
-.PHONY: advice help all kit verify test mock clean format lint skeletons \
+.PHONY: advice help all kit verify test mock bench-mock clean format lint skeletons \
     compile_commands.json
 
 advice:
@@ -260,6 +263,9 @@ test: $(PICKED_PROGRAMS) $(if $(PICKED_SCRIPTS),kit)
 mock: $(BUILD)/bin/mock_llm
 	@exec $(UNDER) $< $(ARGS)
 
+bench-mock: $(BUILD)/bench/mock_llm $(BUILD)/bin/mock_llm
+	@exec $^
+
 clean:
 	$(Q)rm -rf build compile_commands.json
 
@@ -270,6 +276,7 @@ vocab:
 # Attacks on the judge, some of which are no C, are left as they are; mutants are
 # wrong on purpose.
 C_FILES := $(wildcard $(foreach folder,lib/* lessons exercises solutions verify \
+    bench \
     verify/alternatives/* verify/mutants/* tests,$(folder)/*.c $(folder)/*.h))
 SHELL_FILES := $(filter-out %/skeletons,$(wildcard tools/*)) tests/run \
     $(SCRIPTS) $(addprefix tests/npm_clients/,install clients.sh peer) .ci/run
