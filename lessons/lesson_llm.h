@@ -24,7 +24,10 @@ struct lesson_llm {
 
 static int lesson_llm_start_mock(struct lesson_llm *llm, double latency)
 {
-    struct mock_llm_options options = {.scenario.latency = latency};
+    /* Its clock runs as fast as ours (ASYNC_SPEED). */
+    struct mock_llm_options options = {
+        .scenario.latency = latency,
+        .speed = (double)async_from_real_ns(1000000000) / 1e9};
     char error[MOCK_LLM_ERROR_SIZE];
 
     llm->mock = mock_llm_start(&options, error);

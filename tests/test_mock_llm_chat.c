@@ -577,7 +577,6 @@ int main(void)
     };
     int failed;
 
-    unsetenv("ASYNC_SPEED");
     curl_global_init(CURL_GLOBAL_DEFAULT);
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     curl_global_cleanup();

@@ -3,12 +3,14 @@
  * says it in as many tokens as it may, and counts them as documented.
  */
 #include "scenario/scenario.h"
+#include "scenario/utf8.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -383,6 +385,42 @@ static void test_token_starts(void **state)
     }
 }
 
+static void test_utf8(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t size, good;
+        const char *clean;
+    } cases[] = {
+        {"", 0, 0, ""},
+        {"abc", 3, 3, "abc"},
+        {"\xe2\x82\xac", 3, 3, "\xe2\x82\xac"},
+        {"\xe2\x82\xac", 2, 0, "\xef\xbf\xbd\xef\xbf\xbd"},
+        {"a\xf0\x9f\x98\x80", 5, 5, "a\xf0\x9f\x98\x80"},
+        {"a\x80", 2, 1, "a\xef\xbf\xbd"},
+        {"\xc0\xaf", 2, 0, "\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\xed\xa0\x80", 3, 0, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\xf4\x90\x80\x80x", 5, 0,
+         "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdx"},
+        {"a\0b", 3, 3,
+         "a\xef\xbf\xbd"
+         "b"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *clean = scenario_utf8_clean(cases[i].bytes, cases[i].size);
+
+        assert_int_equal(scenario_utf8_span(cases[i].bytes, cases[i].size),
+                         cases[i].good);
+        assert_string_equal(clean, cases[i].clean);
+        free(clean);
+    }
+    assert_int_equal(scenario_utf8_size("\xe2\x82\xac", 3), 3);
+    assert_int_equal(scenario_utf8_size("\xe2\x82\xac", 2), 0);
+    assert_int_equal(scenario_utf8_size("", 0), 0);
+}
+
 static void test_status_texts(void **state)
 {
     (void)state;
@@ -686,6 +724,7 @@ int main(void)
         cmocka_unit_test(test_whom_a_fault_hits),
         cmocka_unit_test(test_when_a_fault_comes),
         cmocka_unit_test(test_token_starts),
+        cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_status_texts),
         cmocka_unit_test(test_limit_in_flight),
         cmocka_unit_test(test_limit_of_requests),

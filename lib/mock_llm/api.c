@@ -6,7 +6,7 @@
  * refused, not ignored, or a client would have to guess.
  */
 #include "mock_llm/api.h"
-#include "mock_llm/utf8.h"
+#include "scenario/utf8.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -28,7 +28,7 @@ bool mock_llm_refuse(struct refusal *refusal, int status, const char *code,
     vsnprintf(refusal->message, sizeof refusal->message, format, args);
     va_end(args);
     /* A long path may have been cut in the middle of a character. */
-    refusal->message[mock_llm_utf8_span(refusal->message,
+    refusal->message[scenario_utf8_span(refusal->message,
                                         strlen(refusal->message))] = '\0';
     return false;
 }
@@ -47,7 +47,7 @@ bool mock_llm_refuse_method(struct refusal *refusal, struct evkeyvalq *headers,
 static bool parse(struct chat *chat, const char *body, size_t size,
                   struct refusal *refusal)
 {
-    size_t bad = mock_llm_utf8_span(body, size);
+    size_t bad = scenario_utf8_span(body, size);
     const char *end = NULL;
 
     if (bad < size)

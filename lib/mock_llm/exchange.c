@@ -8,7 +8,7 @@
  */
 #include "mock_llm/platform.h"
 #include "mock_llm/server.h"
-#include "mock_llm/utf8.h"
+#include "scenario/utf8.h"
 
 #include <event2/bufferevent.h>
 #include <stdlib.h>
@@ -149,7 +149,7 @@ static bool read_arrival(struct evhttp_request *request,
         evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
 
     arrival->method = method_name(request);
-    arrival->path = mock_llm_utf8_clean(path, strlen(path));
+    arrival->path = scenario_utf8_clean(path, strlen(path));
     if (size > MAX_BODY) {
         arrival->body = "";
     } else if (evbuffer_add(input, "", 1) == 0) {

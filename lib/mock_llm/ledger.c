@@ -6,7 +6,7 @@
  * by its sighting in the tree; the requests point to it.
  */
 #include "mock_llm/ledger.h"
-#include "mock_llm/utf8.h"
+#include "scenario/utf8.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -265,7 +265,7 @@ void mock_llm_ledger_free(struct mock_llm_ledger *ledger)
 static bool add_request(cJSON *requests, const struct mock_llm_request *request)
 {
     cJSON *json = cJSON_CreateObject();
-    char *body = mock_llm_utf8_clean(request->body, request->body_size);
+    char *body = scenario_utf8_clean(request->body, request->body_size);
     bool complete =
         body && cJSON_AddStringToObject(json, "id", request->id) &&
         cJSON_AddStringToObject(json, "method", request->method) &&

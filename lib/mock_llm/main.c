@@ -26,6 +26,7 @@ static const char usage[] =
     "                          0.2..0.8: anything between\n"
     "  --tokens-per-second=N   an answer takes so much longer; a stream's "
     "pace\n"
+    "  --speed=N               the server's clock runs N times as fast\n"
     "  --seed=N                other latencies, other faults (default: 0)\n"
     "\n"
     "  --fault=FAULT           what goes wrong; may be given several times\n"
@@ -86,18 +87,15 @@ static bool parse_whole(const char *name, const char *text, int max,
     return false;
 }
 
-static bool parse_patience(const char *text, double *seconds)
+static bool parse_number(const char *name, const char *text, double min,
+                         double max, const char *wanted, double *number)
 {
     char *end;
 
-    *seconds = strtod(text, &end);
-    if (end > text && *end == '\0' && *seconds >= 0 &&
-        *seconds <= SCENARIO_MAX_LATENCY)
+    *number = strtod(text, &end);
+    if (end > text && *end == '\0' && *number >= min && *number <= max)
         return true;
-    fprintf(stderr,
-            "mock_llm: --gate-patience=%s: give a number of seconds, such as "
-            "2\n",
-            text);
+    fprintf(stderr, "mock_llm: --%s=%s: give %s\n", name, text, wanted);
     return false;
 }
 
@@ -160,7 +158,13 @@ static bool parse_option(int option, const char *value,
         options->gate_one_by_one = true;
         return true;
     case 't':
-        return parse_patience(value, &options->gate_patience);
+        return parse_number("gate-patience", value, 0, SCENARIO_MAX_LATENCY,
+                            "a number of seconds, such as 2",
+                            &options->gate_patience);
+    case 'v':
+        return parse_number("speed", value, 1e-6, 1e6,
+                            "a number from 1e-6 to 1e6, such as 10",
+                            &options->speed);
     case '?': /* getopt_long has said what is wrong */
         fputs("Try mock_llm --help.\n", stderr);
         return false;
@@ -174,18 +178,19 @@ static bool parse_option(int option, const char *value,
 static int parse_options(int argc, char **argv,
                          struct mock_llm_options *options)
 {
-    struct option names[SETTINGS + 7] = {
+    struct option names[SETTINGS + 8] = {
         {"port", required_argument, NULL, 'p'},
         {"scenario", required_argument, NULL, 's'},
         {"gate", required_argument, NULL, 'g'},
         {"gate-one-by-one", no_argument, NULL, 'o'},
         {"gate-patience", required_argument, NULL, 't'},
+        {"speed", required_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
     };
     int option;
 
     for (int i = 0; i < SETTINGS; i++)
-        names[6 + i] = (struct option){settings[i], required_argument, NULL,
+        names[7 + i] = (struct option){settings[i], required_argument, NULL,
                                        FIRST_SETTING + i};
     while ((option = getopt_long(argc, argv, "h", names, NULL)) != -1) {
         if (option == 'h') {

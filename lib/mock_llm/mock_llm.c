@@ -68,19 +68,6 @@ struct timeval mock_llm_real_time(const struct mock_llm *server, double seconds)
                             .tv_usec = (suseconds_t)fmod(us, 1e6)};
 }
 
-static double speed_from_environment(void)
-{
-    const char *text = getenv("ASYNC_SPEED");
-    char *end;
-
-    if (!text || *text == '\0')
-        return 1;
-
-    double speed = strtod(text, &end);
-
-    return *end == '\0' && speed > 0 && !isinf(speed) ? speed : 1;
-}
-
 static bool fail(char error[MOCK_LLM_ERROR_SIZE], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -314,6 +301,10 @@ static bool options_are_right(const struct mock_llm_options *options,
                     "there is no port %d: choose one from 1 to 65535, or 0 for "
                     "any free one",
                     options->port);
+    if (options->speed != 0 &&
+        !(options->speed >= 1e-6 && options->speed <= 1e6))
+        return fail(error, "the speed must be a number from 1e-6 to 1e6, or 0 "
+                           "for the real clock's");
     if (options->gate < 0 || !(options->gate_patience >= 0))
         return fail(error, "the gate and its patience must be 0 or more");
     if (options->gate == 0 &&
@@ -337,7 +328,7 @@ struct mock_llm *mock_llm_start(const struct mock_llm_options *options,
         return NULL;
     }
     server->scenario = options->scenario;
-    server->speed = speed_from_environment();
+    server->speed = options->speed > 0 ? options->speed : 1;
     server->started = real_now();
     server->command_fds[0] = server->command_fds[1] = server->null_fd = -1;
     mock_llm_ledger_init(&server->ledger);

@@ -37,6 +37,13 @@ struct mock_llm_options {
     int port;                 /* 0: any free one */
 
     /*
+     * How many times as fast as the real clock the server's runs, 1e-6 to 1e6;
+     * 0 is 1. At 10 a latency of 0.5 takes 0.05 seconds and still reads 0.5 in
+     * the ledger: for a program whose own clock runs like that.
+     */
+    double speed;
+
+    /*
      * The gate proves that requests come concurrently: replies are held until
      * so many wait behind it. Then all are let go, and the gate stays open; or,
      * one by one, the oldest is let go each time that so many wait again.
@@ -60,11 +67,6 @@ struct mock_llm;
  *
  * The thread leaves all signals to the program's other threads and changes no
  * signal's action; a client that goes away does not raise SIGPIPE.
- *
- * ASYNC_SPEED=10 in the environment makes the server's clock run ten times as
- * fast, like the clock of the program around it: a latency of 0.5 takes 0.05
- * seconds and still reads 0.5 in the ledger. What is not a number above 0
- * counts as 1.
  */
 struct mock_llm *mock_llm_start(const struct mock_llm_options *options,
                                 char error[MOCK_LLM_ERROR_SIZE]);

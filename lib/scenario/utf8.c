@@ -2,7 +2,7 @@
  * utf8.c - finds the bytes that are no UTF-8: one character at a time, its
  * length read from its first byte.
  */
-#include "mock_llm/utf8.h"
+#include "scenario/utf8.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -17,11 +17,10 @@ static size_t length_of(unsigned char lead)
     return lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
-/* The length of the character that the bytes begin with; 0 if with none. */
-static size_t character(const char *bytes, size_t size)
+size_t scenario_utf8_size(const char *bytes, size_t size)
 {
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned char lead = (unsigned char)bytes[0];
+    unsigned char lead = size > 0 ? (unsigned char)bytes[0] : 0x80;
     size_t length = length_of(lead);
 
     if (length < 2)
@@ -42,12 +41,12 @@ static size_t character(const char *bytes, size_t size)
     return length;
 }
 
-size_t mock_llm_utf8_span(const char *bytes, size_t size)
+size_t scenario_utf8_span(const char *bytes, size_t size)
 {
     size_t good = 0;
 
     while (good < size) {
-        size_t length = character(bytes + good, size - good);
+        size_t length = scenario_utf8_size(bytes + good, size - good);
 
         if (length == 0)
             break;
@@ -56,7 +55,7 @@ size_t mock_llm_utf8_span(const char *bytes, size_t size)
     return good;
 }
 
-char *mock_llm_utf8_clean(const char *bytes, size_t size)
+char *scenario_utf8_clean(const char *bytes, size_t size)
 {
     static const char replacement[] = "\xef\xbf\xbd";
     char *clean = malloc(size * strlen(replacement) + 1);
@@ -65,7 +64,7 @@ char *mock_llm_utf8_clean(const char *bytes, size_t size)
     if (!clean)
         return NULL;
     for (size_t i = 0; i < size;) {
-        size_t length = character(bytes + i, size - i);
+        size_t length = scenario_utf8_size(bytes + i, size - i);
 
         if (length == 0 || bytes[i] == '\0') {
             memcpy(clean + used, replacement, strlen(replacement));
