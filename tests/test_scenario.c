@@ -202,6 +202,8 @@ static void test_cost(void **state)
     assert_true(scenario_cost("unheard-of", 10, 50) ==
                 scenario_cost("gpt-3.5-turbo", 10, 50));
     assert_true(scenario_cost("gpt-4", 0, 0) == 0);
+    assert_true(fabs(scenario_cost("claude-haiku-4-5", 1000, 1000) - 0.006) <
+                1e-12);
 }
 
 /* ---- Latency and faults ------------------------------------------------ */
@@ -691,6 +693,8 @@ static void test_scenario_problem(void **state)
         {.faults = {{.kind = SCENARIO_STATUS, .status = 200, .rate = 1}}},
         {.faults = {{.kind = SCENARIO_HANG, .rate = 1.5}}},
         {.faults = {{.kind = SCENARIO_DRIP, .seconds = NAN}}},
+        {.limits = {.burst = 5}},
+        {.faults = {{.kind = SCENARIO_HANG, .after_tokens = -1}}},
         {.faults = {{.kind = (enum scenario_fault_kind)99}}},
     };
 

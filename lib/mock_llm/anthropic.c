@@ -240,21 +240,22 @@ static bool write_stream_error(char *error, struct evbuffer *out)
 
 static char *write_models(void)
 {
-    static const char *const names[] = {"claude-opus-4-1", "claude-sonnet-4-5",
-                                        "claude-haiku-4-5"};
-    enum { N = sizeof names / sizeof names[0] };
     cJSON *json = cJSON_CreateObject();
     cJSON *data = cJSON_AddArrayToObject(json, "data");
-    bool complete = cJSON_AddFalseToObject(json, "has_more") &&
-                    cJSON_AddStringToObject(json, "first_id", names[0]) &&
-                    cJSON_AddStringToObject(json, "last_id", names[N - 1]);
+    size_t n;
+    const struct scenario_model *models = scenario_anthropic_models(&n);
+    bool complete =
+        cJSON_AddFalseToObject(json, "has_more") &&
+        cJSON_AddStringToObject(json, "first_id", models[0].name) &&
+        cJSON_AddStringToObject(json, "last_id", models[n - 1].name);
 
-    for (size_t i = 0; complete && i < N; i++) {
+    for (size_t i = 0; complete && i < n; i++) {
+        const char *name = models[i].name;
         cJSON *model = mock_llm_add_object(data);
 
         complete = cJSON_AddStringToObject(model, "type", "model") &&
-                   cJSON_AddStringToObject(model, "id", names[i]) &&
-                   cJSON_AddStringToObject(model, "display_name", names[i]) &&
+                   cJSON_AddStringToObject(model, "id", name) &&
+                   cJSON_AddStringToObject(model, "display_name", name) &&
                    cJSON_AddStringToObject(model, "created_at",
                                            "1970-01-01T00:00:00Z");
     }

@@ -2,8 +2,8 @@
  * api.c - what OpenAI's protocol and Anthropic's have in common.
  *
  * A request is read field by field, strictly: what the provider would refuse is
- * refused here, too, with the field's name. What this server cannot do is
- * refused, not ignored, or a client would have to guess.
+ * refused here, too, with the field's name. Fields that change nothing here are
+ * not looked at.
  */
 #include "mock_llm/api.h"
 #include "scenario/utf8.h"

@@ -18,10 +18,10 @@ static void let_go(struct exchange *exchange)
         mock_llm_exchange_in(exchange, 0);
 }
 
-static void let_all_go(struct gate *gate)
+static void let_all_go(const struct gate *gate)
 {
-    while (!TAILQ_EMPTY(&gate->waiting))
-        let_go(TAILQ_FIRST(&gate->waiting));
+    while (gate->oldest)
+        let_go(gate->oldest);
 }
 
 static void on_impatience(evutil_socket_t fd, short what, void *arg)
@@ -51,7 +51,6 @@ void mock_llm_gate_init(struct mock_llm *server,
     gate->size = options->gate;
     gate->one_by_one = options->gate_one_by_one;
     gate->patience = options->gate_patience;
-    TAILQ_INIT(&gate->waiting);
     evtimer_assign(&gate->impatience, server->base, on_impatience, server);
 }
 
@@ -63,12 +62,14 @@ void mock_llm_gate_enter(struct exchange *exchange)
     if (gate->size == 0)
         return;
     exchange->gate = HELD;
-    TAILQ_INSERT_TAIL(&gate->waiting, exchange, link);
+    exchange->older = gate->newest;
+    *(gate->newest ? &gate->newest->newer : &gate->oldest) = exchange;
+    gate->newest = exchange;
     gate->held++;
     if (gate->held >= gate->size) {
         mock_llm_ledger_gate_filled(&server->ledger);
         if (gate->one_by_one) {
-            let_go(TAILQ_FIRST(&gate->waiting));
+            let_go(gate->oldest);
         } else {
             gate->size = 0;
             let_all_go(gate);
@@ -83,7 +84,10 @@ void mock_llm_gate_leave(struct exchange *exchange)
 
     if (exchange->gate == NOT_HELD)
         return;
-    TAILQ_REMOVE(&gate->waiting, exchange, link);
+    *(exchange->older ? &exchange->older->newer : &gate->oldest) =
+        exchange->newer;
+    *(exchange->newer ? &exchange->newer->older : &gate->newest) =
+        exchange->older;
     gate->held--;
     exchange->gate = NOT_HELD;
 }

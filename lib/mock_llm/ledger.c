@@ -35,12 +35,8 @@ static int compare_sightings(const void *left, const void *right)
     return order != 0 ? order : strcmp(a->path, b->path);
 }
 
-static void free_sighting(void *arg)
+static void free_sighting(struct sighting *sighting)
 {
-    struct sighting *sighting = arg;
-
-    if (!sighting)
-        return;
     free(sighting->path);
     free(sighting->body);
     free(sighting);
@@ -121,7 +117,13 @@ void mock_llm_ledger_init(struct ledger *ledger)
 
 void mock_llm_ledger_destroy(struct ledger *ledger)
 {
-    tdestroy(ledger->seen, free_sighting);
+    /* Not tdestroy: only glibc and its like have it. */
+    while (ledger->seen) {
+        struct sighting *sighting = *(struct sighting **)ledger->seen;
+
+        tdelete(sighting, &ledger->seen, compare_sightings);
+        free_sighting(sighting);
+    }
     free(ledger->book.requests);
     pthread_mutex_destroy(&ledger->mutex);
 }

@@ -295,7 +295,7 @@ int main(int argc, char **argv)
     server = mock_llm_start(&options, error);
     if (!server) {
         fprintf(stderr, "mock_llm: %s\n", error);
-        if (options.port != 0)
+        if (strncmp(error, "port", strlen("port")) == 0)
             fputs("Try mock_llm --port=0, or make mock ARGS=--port=0.\n",
                   stderr);
         return EXIT_FAILURE;

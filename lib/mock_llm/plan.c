@@ -42,6 +42,7 @@ static void plan_body(struct exchange *exchange, int status, const char *type,
     plan->type = type;
     plan->parts = plan->parts_sent = 1;
     exchange->ending.status = body ? status : HTTP_INTERNAL;
+    exchange->ending.answered = body && status == HTTP_OK;
 }
 
 static char *copy_of(const char *text)
@@ -62,7 +63,6 @@ static void plan_refusal(struct exchange *exchange,
     mock_llm_add_retry_after(headers, refusal, (double)time(NULL));
     exchange->plan.held = false;
     exchange->plan.ending = END_WELL;
-    exchange->ending.answered = false;
     plan_body(exchange, refusal->status, json_type,
               exchange->api->error(refusal, id));
 }
@@ -196,7 +196,8 @@ static bool plan_fault(struct exchange *exchange,
     bool in_the_middle = plan->chat && fault->after_tokens > 0;
 
     scenario_fault_name(fault, exchange->ending.fault);
-    exchange->ending.answered = fault->kind == SCENARIO_DRIP;
+    if (!plan->body && !plan->chat)
+        return true; /* no memory: nothing there that could go wrong */
     if (fault->kind == SCENARIO_HANG)
         plan->ending = END_HANG;
     else if (fault->kind == SCENARIO_RESET)
@@ -215,6 +216,7 @@ static bool plan_fault(struct exchange *exchange,
     } else {
         spoil_body(exchange, fault);
     }
+    exchange->ending.answered = fault->kind == SCENARIO_DRIP;
     return true;
 }
 
@@ -341,7 +343,6 @@ static bool serve_models(struct exchange *exchange,
     (void)arrival;
     (void)refusal;
     plan_body(exchange, HTTP_OK, json_type, exchange->api->models());
-    exchange->ending.answered = true;
     return true;
 }
 
@@ -377,7 +378,6 @@ static bool serve_post(struct exchange *exchange,
     /* A document is not thought out token by token. */
     exchange->plan.latency =
         reply.latency - reply.per_token * reply.completion_tokens;
-    exchange->ending.answered = true;
     plan_body(exchange, HTTP_OK, json_type, mock_llm_post(id));
     if (!within_limits(exchange, 0, refusal)) {
         exchange->plan.latency = 0;

@@ -17,7 +17,6 @@
 #include <event2/event_struct.h>
 #include <event2/http.h>
 #include <event2/listener.h>
-#include <sys/queue.h>
 
 /* A body up to here is read; a longer one is refused with 413. */
 #define MAX_BODY (4 << 20)
@@ -28,7 +27,7 @@ struct gate {
     bool one_by_one;
     double patience;
     int held;
-    TAILQ_HEAD(waiting, exchange) waiting;
+    struct exchange *oldest, *newest; /* of those held */
     struct event impatience;
 };
 
@@ -98,7 +97,7 @@ struct exchange {
     double next;         /* when it is due, on the server's clock */
 
     enum { NOT_HELD, HELD, HELD_AND_DUE } gate;
-    TAILQ_ENTRY(exchange) link; /* of the gate's list, if it is held */
+    struct exchange *older, *newer; /* in the gate's list, if it is held */
 };
 
 /* evhttp's callback: a request has been read. arg is the server. */

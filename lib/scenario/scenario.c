@@ -54,9 +54,19 @@ static const char *const findings[KINDS][FINDINGS] = {
 };
 
 /* Prices as the chapter has them. The first one is for unknown models. */
-static const struct scenario_model models[] = {
+static const struct scenario_model openai_models[] = {
     {"gpt-3.5-turbo", 0.001, 0.002},
     {"gpt-4", 0.03, 0.06},
+};
+
+static const struct scenario_model anthropic_models[] = {
+    {"claude-sonnet-4-5", 0.003, 0.015},
+    {"claude-haiku-4-5", 0.001, 0.005},
+};
+
+enum {
+    OPENAI_MODELS = sizeof openai_models / sizeof openai_models[0],
+    ANTHROPIC_MODELS = sizeof anthropic_models / sizeof anthropic_models[0]
 };
 
 int scenario_tokens(const char *text)
@@ -259,18 +269,32 @@ const char *scenario_status_text(int status)
 
 const struct scenario_model *scenario_models(size_t *n)
 {
-    *n = sizeof models / sizeof models[0];
-    return models;
+    *n = OPENAI_MODELS;
+    return openai_models;
+}
+
+const struct scenario_model *scenario_anthropic_models(size_t *n)
+{
+    *n = ANTHROPIC_MODELS;
+    return anthropic_models;
+}
+
+static const struct scenario_model *price_of(const char *model)
+{
+    for (size_t i = 0; i < OPENAI_MODELS; i++)
+        if (strcmp(openai_models[i].name, model) == 0)
+            return &openai_models[i];
+    for (size_t i = 0; i < ANTHROPIC_MODELS; i++)
+        if (strcmp(anthropic_models[i].name, model) == 0)
+            return &anthropic_models[i];
+    return &openai_models[0];
 }
 
 double scenario_cost(const char *model, int prompt_tokens,
                      int completion_tokens)
 {
-    const struct scenario_model *price = &models[0];
+    const struct scenario_model *price = price_of(model);
 
-    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++)
-        if (strcmp(models[i].name, model) == 0)
-            price = &models[i];
     return prompt_tokens / 1000.0 * price->input +
            completion_tokens / 1000.0 * price->output;
 }

@@ -256,8 +256,10 @@ struct scenario_model {
     double input, output;
 };
 
-/* The models with prices, *n of them; static memory. */
+/* The models with prices, OpenAI's and Anthropic's, *n of them; static memory.
+ */
 const struct scenario_model *scenario_models(size_t *n);
+const struct scenario_model *scenario_anthropic_models(size_t *n);
 
 /* What a request costs, in dollars; an unknown model as gpt-3.5-turbo. */
 double scenario_cost(const char *model, int prompt_tokens,

@@ -48,6 +48,10 @@ static const char *fault_problem(const struct scenario_fault *fault)
     if (!from_to(fault->retry_after, 0, SCENARIO_MAX_LATENCY) ||
         !from_to(fault->seconds, 0, SCENARIO_MAX_LATENCY))
         return "a fault's retry_after and seconds must be from 0 to 86400";
+    if (fault->first_attempt < 0 || fault->last_attempt < 0 ||
+        fault->first_request < 0 || fault->last_request < 0 ||
+        fault->after_tokens < 0)
+        return "a fault's attempts, requests and tokens must be 0 or above";
     if (memchr(fault->match, '\0', sizeof fault->match) == NULL)
         return "a fault's match has no end";
     return NULL;
@@ -69,6 +73,8 @@ const char *scenario_problem(const struct scenario *scenario)
     if (limits->in_flight < 0 || limits->requests_per_minute < 0 ||
         limits->tokens_per_minute < 0 || limits->burst < 0)
         return "a limit must be 0 (none) or a whole number above";
+    if (limits->burst > 0 && limits->requests_per_minute == 0)
+        return "a burst is of requests_per_minute: set that, too";
     for (int i = 0; i < SCENARIO_MAX_FAULTS; i++) {
         const char *problem = fault_problem(&scenario->faults[i]);
 
@@ -373,43 +379,67 @@ static bool set_limit(int *limit, const char *value,
            fail(error, "give a whole number, or 0 for no limit");
 }
 
+static bool set_max_in_flight(struct scenario *scenario, const char *value,
+                              char error[SCENARIO_ERROR_SIZE])
+{
+    return set_limit(&scenario->limits.in_flight, value, error);
+}
+
+static bool set_requests(struct scenario *scenario, const char *value,
+                         char error[SCENARIO_ERROR_SIZE])
+{
+    return set_limit(&scenario->limits.requests_per_minute, value, error);
+}
+
+static bool set_burst(struct scenario *scenario, const char *value,
+                      char error[SCENARIO_ERROR_SIZE])
+{
+    return set_limit(&scenario->limits.burst, value, error);
+}
+
+static bool set_tokens(struct scenario *scenario, const char *value,
+                       char error[SCENARIO_ERROR_SIZE])
+{
+    return set_limit(&scenario->limits.tokens_per_minute, value, error);
+}
+
+static const struct setting {
+    const char *name;
+    bool (*set)(struct scenario *scenario, const char *value,
+                char error[SCENARIO_ERROR_SIZE]);
+} settings[] = {
+    {"latency", set_latency},
+    {"tokens-per-second", set_tokens_per_second},
+    {"seed", set_seed},
+    {"fault", set_fault},
+    {"max-in-flight", set_max_in_flight},
+    {"requests-per-minute", set_requests},
+    {"burst", set_burst},
+    {"tokens-per-minute", set_tokens},
+};
+
 bool scenario_set(struct scenario *scenario, const char *name,
                   const char *value, char error[SCENARIO_ERROR_SIZE])
 {
     struct scenario changed = *scenario;
-    struct scenario_limits *limits = &changed.limits;
     char why[SCENARIO_ERROR_SIZE];
-    bool right;
 
     if (strlen(value) >= LINE_SIZE)
-        return fail(error, "%s: the value is longer than %d bytes", name,
+        return fail(error, "%.40s: the value is longer than %d bytes", name,
                     LINE_SIZE - 1);
-    if (strcmp(name, "latency") == 0)
-        right = set_latency(&changed, value, why);
-    else if (strcmp(name, "tokens-per-second") == 0)
-        right = set_tokens_per_second(&changed, value, why);
-    else if (strcmp(name, "seed") == 0)
-        right = set_seed(&changed, value, why);
-    else if (strcmp(name, "max-in-flight") == 0)
-        right = set_limit(&limits->in_flight, value, why);
-    else if (strcmp(name, "requests-per-minute") == 0)
-        right = set_limit(&limits->requests_per_minute, value, why);
-    else if (strcmp(name, "burst") == 0)
-        right = set_limit(&limits->burst, value, why);
-    else if (strcmp(name, "tokens-per-minute") == 0)
-        right = set_limit(&limits->tokens_per_minute, value, why);
-    else if (strcmp(name, "fault") == 0)
-        right = set_fault(&changed, value, why);
-    else
-        return fail(error,
-                    "there is no setting \"%.40s\": there are latency, "
-                    "tokens-per-second, seed, fault, max-in-flight, "
-                    "requests-per-minute, burst and tokens-per-minute",
-                    name);
-    if (!right)
-        return fail(error, "%s=%.60s: %.180s", name, value, why);
-    *scenario = changed;
-    return true;
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        if (strcmp(name, settings[i].name) != 0)
+            continue;
+        if (!settings[i].set(&changed, value, why))
+            return fail(error, "%s=%.60s: %.170s", name, value, why);
+        *scenario = changed;
+        return true;
+    }
+    return fail(error,
+                "there is no setting \"%.40s\": there are latency, "
+                "tokens-per-second, seed, fault, max-in-flight, "
+                "requests-per-minute, burst and tokens-per-minute",
+                name);
 }
 
 /* Cuts blanks off both ends of text. */
