@@ -230,7 +230,7 @@ static void print_latency(const struct scenario *scenario)
     if (scenario->tokens_per_second > 0)
         printf(" and then gives %g tokens a second",
                scenario->tokens_per_second);
-    printf(". Ctrl-C stops the server.\n");
+    printf(".\nCtrl-C stops the server.\n");
 }
 
 static void print_how_to_use(const struct mock_llm *server,
