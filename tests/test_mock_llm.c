@@ -7,9 +7,9 @@
  * are checked from below only: a reply may be late, never early.
  */
 #include "mock_client.h"
-#include "mock_llm/api.h"
 #include "mock_llm/ledger.h"
 #include "mock_llm/mock_llm.h"
+#include "scenario/plan.h"
 #include "support.h"
 
 #include <errno.h>
@@ -1019,10 +1019,13 @@ static void *allocate(size_t size)
 static char *build_text(int what, int allocations)
 {
     cJSON_Hooks scarce = {.malloc_fn = allocate, .free_fn = free};
-    struct refusal refusal = {.type = "t", .code = "", .message = "m"};
-    struct chat chat = {.model = "gpt-4", .reply.text = "text"};
-    const struct api *api =
-        what % 2 == 0 ? &mock_llm_openai : &mock_llm_anthropic;
+    struct scenario_refusal refusal = {.type = "t", .code = "", .message = "m"};
+    struct scenario_chat chat = {
+        .model = "gpt-4",
+        .stream_usage = true,
+        .reply = {.text = "text", .completion_tokens = 1}};
+    const struct scenario_protocol *protocol =
+        what % 2 == 0 ? &scenario_openai : &scenario_anthropic;
     struct mock_llm_request request = {
         .method = "POST", .path = (char[]){"/"}, .body = (char[]){"body"}};
     struct ledger ledger;
@@ -1032,9 +1035,10 @@ static char *build_text(int what, int allocations)
     mock_llm_ledger_begin(&ledger, 0, &request);
     allocations_left = allocations;
     cJSON_InitHooks(&scarce);
-    text = what / 2 == 0   ? api->error(&refusal, "req_1")
-           : what / 2 == 1 ? api->models()
-           : what / 2 == 2 ? api->answer(&chat)
+    text = what / 2 == 0   ? protocol->error(&refusal, "req_1")
+           : what / 2 == 1 ? protocol->models()
+           : what / 2 == 2 ? protocol->answer(&chat)
+           : what / 2 == 3 ? protocol->stream_part(&chat, 2)
                            : mock_llm_ledger_json(&ledger);
     cJSON_InitHooks(NULL);
     mock_llm_ledger_destroy(&ledger);
@@ -1048,7 +1052,7 @@ static char *build_text(int what, int allocations)
 static void test_no_memory(void **state)
 {
     (void)state;
-    for (int what = 0; what < 8; what++) {
+    for (int what = 0; what < 9; what++) {
         char *whole = build_text(what, 1000), *text = NULL;
         int needed = 0;
 

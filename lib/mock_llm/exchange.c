@@ -19,16 +19,24 @@
 void mock_llm_exchange_end(struct exchange *exchange)
 {
     struct mock_llm *server = exchange->server;
-    struct mock_llm_request *ending = &exchange->ending;
+    const struct scenario_plan *plan = &exchange->plan;
+    bool answered = plan->answered && !exchange->disconnected;
+    struct mock_llm_request ending = {
+        .status = exchange->disconnected && !exchange->begun ? 0 : plan->status,
+        .answered = answered,
+        .disconnected = exchange->disconnected,
+        .prompt_tokens = answered ? plan->prompt_tokens : 0,
+        .completion_tokens = answered ? plan->completion_tokens : 0,
+        .cost = answered ? plan->cost : 0,
+    };
 
     if (exchange->number == 0)
         return;
-    if (!ending->answered)
-        ending->prompt_tokens = ending->completion_tokens = 0, ending->cost = 0;
+    memcpy(ending.fault, plan->fault, sizeof ending.fault);
     mock_llm_ledger_end(&server->ledger, exchange->number, mock_llm_now(server),
-                        ending);
+                        &ending);
     exchange->number = 0;
-    if (exchange->entered)
+    if (plan->entered)
         scenario_leave(&server->meter);
     mock_llm_gate_leave(exchange);
 }
@@ -37,8 +45,7 @@ void mock_llm_exchange_free(struct exchange *exchange)
 {
     event_del(&exchange->due);
     event_del(&exchange->client);
-    cJSON_free(exchange->plan.body);
-    mock_llm_chat_free(exchange->plan.chat);
+    scenario_plan_free(&exchange->plan);
     free(exchange);
 }
 
@@ -51,10 +58,7 @@ static void connection_closed(struct evhttp_connection *connection, void *arg)
     struct exchange *exchange = arg;
 
     (void)connection;
-    exchange->ending.answered = false;
-    exchange->ending.disconnected = true;
-    if (!exchange->begun)
-        exchange->ending.status = 0;
+    exchange->disconnected = true;
     mock_llm_exchange_end(exchange);
     if (evhttp_request_get_connection(exchange->request) == NULL)
         evhttp_request_free(exchange->request);
@@ -104,11 +108,10 @@ void mock_llm_exchange_in(struct exchange *exchange, double seconds)
 
 static void reply_later(struct exchange *exchange)
 {
-    const struct plan *plan = &exchange->plan;
-    bool plain = plan->ending == END_WELL && plan->parts == 1;
+    const struct scenario_plan *plan = &exchange->plan;
+    bool plain = plan->ending == SCENARIO_ENDS_WELL && plan->parts == 1;
 
-    if (plan->held)
-        mock_llm_gate_enter(exchange);
+    mock_llm_gate_enter(exchange);
     if (plain && plan->latency <= 0 && exchange->gate == NOT_HELD) {
         mock_llm_reply(exchange);
     } else {
@@ -190,28 +193,17 @@ static struct exchange *new_exchange(struct mock_llm *server,
     return exchange;
 }
 
-static void show_ledger(struct mock_llm *server, struct evhttp_request *request)
+/* Sends json, NULL being lack of memory, and frees it. */
+static void send_json(struct evhttp_request *request, int status, char *json)
 {
-    char *json = mock_llm_ledger_json(&server->ledger);
-
-    mock_llm_send(request, HTTP_OK, "application/json", json,
+    mock_llm_send(request, status, "application/json", json,
                   json ? strlen(json) : 0);
     cJSON_free(json);
 }
 
-static void refuse_control(struct evhttp_request *request,
-                           const struct mock_llm_request *arrival,
-                           const char *allowed)
+static void show_ledger(struct mock_llm *server, struct evhttp_request *request)
 {
-    struct refusal refusal;
-    char *json;
-
-    mock_llm_refuse_method(&refusal, evhttp_request_get_output_headers(request),
-                           arrival->path, arrival->method, allowed);
-    json = mock_llm_openai.error(&refusal, "");
-    mock_llm_send(request, refusal.status, "application/json", json,
-                  json ? strlen(json) : 0);
-    cJSON_free(json);
+    send_json(request, HTTP_OK, mock_llm_ledger_json(&server->ledger));
 }
 
 static void open_gate(struct mock_llm *server, struct evhttp_request *request)
@@ -219,7 +211,7 @@ static void open_gate(struct mock_llm *server, struct evhttp_request *request)
     static const char opened[] = "{\"open\":true}";
 
     mock_llm_gate_open(server);
-    mock_llm_send(request, HTTP_OK, "application/json", opened, strlen(opened));
+    send_json(request, HTTP_OK, scenario_copy(opened, strlen(opened)));
 }
 
 /* Requests about the server itself. They are not in the ledger: looking at it
@@ -236,13 +228,18 @@ static bool serve_control(struct mock_llm *server,
                           struct evhttp_request *request,
                           const struct mock_llm_request *arrival)
 {
+    struct scenario_refusal refusal;
+
     for (size_t i = 0; i < sizeof controls / sizeof controls[0]; i++) {
         if (strcmp(arrival->path, controls[i].path) != 0)
             continue;
-        if (strcmp(arrival->method, controls[i].method) == 0)
+        if (mock_llm_check_method(arrival, controls[i].method,
+                                  evhttp_request_get_output_headers(request),
+                                  &refusal))
             controls[i].serve(server, request);
         else
-            refuse_control(request, arrival, controls[i].method);
+            send_json(request, refusal.status,
+                      scenario_openai.error(&refusal, ""));
         return true;
     }
     return false;

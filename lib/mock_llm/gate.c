@@ -59,7 +59,7 @@ void mock_llm_gate_enter(struct exchange *exchange)
     struct mock_llm *server = exchange->server;
     struct gate *gate = &server->gate;
 
-    if (gate->size == 0)
+    if (gate->size == 0 || !exchange->plan.held)
         return;
     exchange->gate = HELD;
     exchange->older = gate->newest;

@@ -6,6 +6,7 @@
  * by its sighting in the tree; the requests point to it.
  */
 #include "mock_llm/ledger.h"
+#include "scenario/plan.h"
 #include "scenario/utf8.h"
 
 #include <cjson/cJSON.h>
@@ -128,11 +129,6 @@ void mock_llm_ledger_destroy(struct ledger *ledger)
     pthread_mutex_destroy(&ledger->mutex);
 }
 
-void mock_llm_ledger_id(long number, char id[MOCK_LLM_ID_SIZE])
-{
-    snprintf(id, MOCK_LLM_ID_SIZE, "req_%06ld", number);
-}
-
 long mock_llm_ledger_begin(struct ledger *ledger, double now,
                            struct mock_llm_request *arrival)
 {
@@ -168,7 +164,7 @@ long mock_llm_ledger_begin(struct ledger *ledger, double now,
             .body = sighting->body,
             .body_size = sighting->body_size,
         };
-        mock_llm_ledger_id(number, request->id);
+        scenario_id(number, request->id);
     }
     pthread_mutex_unlock(&ledger->mutex);
     return number;

@@ -45,9 +45,6 @@ void mock_llm_ledger_end(struct ledger *ledger, long number, double now,
 void mock_llm_ledger_gate_filled(struct ledger *ledger);
 void mock_llm_ledger_gate_opened(struct ledger *ledger);
 
-/* The id of the request with this number. */
-void mock_llm_ledger_id(long number, char id[MOCK_LLM_ID_SIZE]);
-
 /* As mock_llm_ledger_copy. */
 int mock_llm_ledger_snapshot(struct ledger *ledger,
                              struct mock_llm_ledger *copy);

@@ -88,9 +88,6 @@ void mock_llm_stop(struct mock_llm *server);
 
 /* ---- The ledger -------------------------------------------------------- */
 
-/* Room for a request's id, the final NUL included. */
-#define MOCK_LLM_ID_SIZE 32
-
 /*
  * One request. Times are seconds on the server's clock, 0 when it started. A
  * request is in flight from its arrival, when all of it has been read, to its
@@ -99,7 +96,7 @@ void mock_llm_stop(struct mock_llm *server);
  * request is never seen with two in flight.
  */
 struct mock_llm_request {
-    char id[MOCK_LLM_ID_SIZE]; /* the reply's x-request-id or request-id */
+    char id[SCENARIO_ID_SIZE]; /* the reply's x-request-id or request-id */
     double arrival;
     double begin;       /* of the reply; INFINITY if there was none yet */
     double end;         /* INFINITY while in flight */

@@ -9,6 +9,7 @@
 #include "mock_llm/server.h"
 
 #include <event2/bufferevent.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -70,7 +71,7 @@ static void close_connection(struct exchange *exchange)
 {
     mock_llm_exchange_end(exchange);
     event_del(&exchange->client);
-    if (exchange->plan.ending == END_RESET)
+    if (exchange->plan.ending == SCENARIO_ENDS_RESET)
         reset_socket(exchange);
     evhttp_connection_free(evhttp_request_get_connection(exchange->request));
 }
@@ -103,6 +104,14 @@ static void watch_while_sending(struct exchange *exchange)
     event_add(&exchange->client, NULL);
 }
 
+static void add_length(struct evkeyvalq *headers, size_t size)
+{
+    char number[32];
+
+    snprintf(number, sizeof number, "%zu", size);
+    evhttp_add_header(headers, "Content-Length", number);
+}
+
 static void begin(struct exchange *exchange)
 {
     struct mock_llm *server = exchange->server;
@@ -115,40 +124,29 @@ static void begin(struct exchange *exchange)
     evhttp_add_header(headers, "Content-Type", exchange->plan.type);
     /* Without a length evhttp sends chunks, as streams are sent. */
     if (!exchange->plan.chat)
-        mock_llm_add_header(headers, "Content-Length", "%zu",
-                            exchange->plan.size);
+        add_length(headers, exchange->plan.size);
     watch_while_sending(exchange);
-    evhttp_send_reply_start(exchange->request, exchange->ending.status, NULL);
+    evhttp_send_reply_start(exchange->request, exchange->plan.status, NULL);
 }
 
-static bool make_part(const struct exchange *exchange, int i,
-                      struct evbuffer *out)
-{
-    const struct plan *plan = &exchange->plan;
-    size_t from = plan->size * (size_t)i / (size_t)plan->parts;
-    size_t to = plan->size * ((size_t)i + 1) / (size_t)plan->parts;
-
-    if (plan->chat)
-        return exchange->api->stream_part(plan->chat, i, out);
-    return evbuffer_add(out, plan->body + from, to - from) == 0;
-}
-
-/* Makes all parts that are due, and what follows the last one of a stream. */
+/* Adds all parts that are due to out; false without memory. */
 static bool make_due_parts(struct exchange *exchange, struct evbuffer *out)
 {
-    const struct plan *plan = &exchange->plan;
+    const struct scenario_plan *plan = &exchange->plan;
     double now = mock_llm_now(exchange->server);
 
     while (exchange->part < plan->parts_sent && exchange->next <= now) {
-        if (!make_part(exchange, exchange->part++, out))
+        size_t size;
+        char *part = scenario_plan_part(plan, exchange->part++, &size);
+        bool added = part && evbuffer_add(out, part, size) == 0;
+
+        cJSON_free(part);
+        if (!added)
             return false;
-        /* The end of a stream comes together with its last token. */
-        if (!plan->chat || exchange->part < plan->parts - 1)
-            exchange->next += plan->interval;
+        exchange->next += scenario_plan_wait(plan, exchange->part);
     }
     exchange->ended = exchange->part == plan->parts_sent;
-    return !exchange->ended || !plan->chat || !plan->body ||
-           evbuffer_add(out, plan->body, plan->size) == 0;
+    return true;
 }
 
 /* The last parts are on their way: the connection may close, but not from
@@ -163,9 +161,9 @@ static void on_written(struct evhttp_connection *connection, void *arg)
 static void send_parts(struct exchange *exchange, struct evbuffer *out)
 {
     struct evhttp_request *request = exchange->request;
-    enum ending ending = exchange->plan.ending;
+    enum scenario_ending ending = exchange->plan.ending;
 
-    if (!exchange->ended || ending == END_HANG) {
+    if (!exchange->ended || ending == SCENARIO_HANGS) {
         evhttp_send_reply_chunk(request, out);
         if (!exchange->ended)
             mock_llm_exchange_in(exchange, exchange->next -
@@ -173,7 +171,7 @@ static void send_parts(struct exchange *exchange, struct evbuffer *out)
         return;
     }
     mock_llm_exchange_end(exchange);
-    if (ending == END_WELL) {
+    if (ending == SCENARIO_ENDS_WELL) {
         evhttp_send_reply_chunk(request, out);
         let_go_of_connection(exchange);
         evhttp_send_reply_end(request);
@@ -193,7 +191,7 @@ static void reply_in_parts(struct exchange *exchange)
         send_parts(exchange, out);
     } else {
         /* No memory in the middle of a reply: it breaks off. */
-        exchange->plan.ending = END_CLOSE;
+        exchange->plan.ending = SCENARIO_ENDS_CLOSED;
         exchange->ended = true;
         mock_llm_exchange_in(exchange, 0);
     }
@@ -205,25 +203,25 @@ static void reply_whole(struct exchange *exchange)
 {
     struct evhttp_request *request = exchange->request;
     struct mock_llm *server = exchange->server;
-    const struct plan *plan = &exchange->plan;
+    const struct scenario_plan *plan = &exchange->plan;
 
     mock_llm_ledger_reply(&server->ledger, exchange->number,
                           mock_llm_now(server));
     mock_llm_exchange_end(exchange);
     let_go_of_connection(exchange);
-    mock_llm_send(request, exchange->ending.status, plan->type, plan->body,
+    mock_llm_send(request, exchange->plan.status, plan->type, plan->body,
                   plan->size);
     mock_llm_exchange_free(exchange);
 }
 
 void mock_llm_reply(struct exchange *exchange)
 {
-    const struct plan *plan = &exchange->plan;
+    const struct scenario_plan *plan = &exchange->plan;
 
     if (exchange->ended || plan->parts_sent == 0) {
-        if (plan->ending != END_HANG)
+        if (plan->ending != SCENARIO_HANGS)
             close_connection(exchange);
-    } else if (plan->ending == END_WELL && plan->parts == 1) {
+    } else if (plan->ending == SCENARIO_ENDS_WELL && plan->parts == 1) {
         reply_whole(exchange);
     } else {
         reply_in_parts(exchange);

@@ -2,17 +2,18 @@
  * server.h - what the parts of the mock server share.
  *
  * A request goes through four hands. exchange.c takes it in, waits and lets it
- * go; plan.c decides what it gets; gate.c may hold it back; reply.c sends.
- * mock_llm.c starts and stops the server itself.
+ * go; routes.c has it planned what it gets; gate.c may hold it back; reply.c
+ * sends. mock_llm.c starts and stops the server itself.
  *
  * Everything but the ledger belongs to the server's thread while that runs.
  */
 #ifndef MOCK_LLM_SERVER_H
 #define MOCK_LLM_SERVER_H
 
-#include "mock_llm/api.h"
 #include "mock_llm/ledger.h"
+#include "scenario/plan.h"
 
+#include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <event2/http.h>
@@ -55,39 +56,12 @@ struct timeval mock_llm_real_time(const struct mock_llm *server,
 
 /* ---- An exchange: one request and its reply ---------------------------- */
 
-/* What comes behind the parts of a reply that are sent. */
-enum ending {
-    END_WELL,  /* the reply is complete, or looks so */
-    END_CLOSE, /* the connection closes */
-    END_RESET, /* it is reset */
-    END_HANG   /* nothing, ever */
-};
-
-/*
- * What a request gets. The body is sent whole or in several parts; that of a
- * stream is made part by part.
- */
-struct plan {
-    const char *type; /* Content-Type */
-    char *body;       /* for cJSON_free; NULL: no memory. A stream's tail. */
-    size_t size;
-    struct chat *chat; /* not NULL: a stream; the plan's */
-    double latency;    /* seconds until the first part */
-    double interval;   /* seconds from one part to the next */
-    int parts;         /* of the reply */
-    int parts_sent;    /* so many of them, and of a stream the tail, if any */
-    enum ending ending;
-    bool held; /* goes through the gate */
-};
-
 struct exchange {
     struct mock_llm *server;
     struct evhttp_request *request;
-    const struct api *api;
-    long number;                    /* in the ledger; 0: it has ended there */
-    struct mock_llm_request ending; /* what the ledger gets to know */
-    struct plan plan;
-    bool entered; /* counts in the meter */
+    long number;       /* in the ledger; 0: it has ended there */
+    bool disconnected; /* the client left */
+    struct scenario_plan plan;
 
     struct event due;    /* the moment to send the next part */
     struct event client; /* something happened at the client's end */
@@ -112,9 +86,15 @@ void mock_llm_exchange_free(struct exchange *exchange);
 /* Calls mock_llm_reply after so many seconds of the server's clock. */
 void mock_llm_exchange_in(struct exchange *exchange, double seconds);
 
-/* plan.c: decides what the request gets. arrival is as in the ledger. */
+/* routes.c: plans what the request gets. arrival is as in the ledger. */
 void mock_llm_plan(struct exchange *exchange,
                    const struct mock_llm_request *arrival);
+
+/* routes.c: whether the method is the one that is allowed. If not, the reply's
+   headers name that, and the refusal says so. */
+bool mock_llm_check_method(const struct mock_llm_request *arrival,
+                           const char *allowed, struct evkeyvalq *headers,
+                           struct scenario_refusal *refusal);
 
 /* gate.c: the gate takes an exchange in, or has it taken away. */
 void mock_llm_gate_init(struct mock_llm *server,
@@ -133,9 +113,5 @@ void mock_llm_reply(struct exchange *exchange);
    request back to evhttp. */
 void mock_llm_send(struct evhttp_request *request, int status, const char *type,
                    const char *body, size_t size);
-
-/* posts.c: document id as JSON, from cJSON; NULL without memory. */
-char *mock_llm_post(int id);
-enum { MOCK_LLM_POSTS = 100 };
 
 #endif

@@ -129,6 +129,9 @@ bool scenario_set(struct scenario *scenario, const char *name,
 bool scenario_read(struct scenario *scenario, const char *text,
                    char error[SCENARIO_ERROR_SIZE]);
 
+/* Room for a request's id, the final NUL included. */
+#define SCENARIO_ID_SIZE 32
+
 /* ---- Requests and replies ---------------------------------------------- */
 
 /*

@@ -1,10 +1,7 @@
 /*
  * anthropic.c - Anthropic's protocol: POST /v1/messages.
- *
- * Clients up to 2026 send their key as x-api-key, later ones as
- * "Authorization: Bearer"; each with its own anthropic-version. Both are right.
  */
-#include "mock_llm/api.h"
+#include "scenario/protocol.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,60 +10,46 @@
 
 /* ---- The request ------------------------------------------------------- */
 
-static bool check_headers(const struct evkeyvalq *headers,
-                          struct refusal *refusal)
-{
-    const char *key = evhttp_find_header(headers, "x-api-key");
-
-    if (!(key && *key) && !mock_llm_has_bearer(headers))
-        return mock_llm_refuse(refusal, 401, "", "",
-                               "The API key is missing: send the header "
-                               "\"x-api-key: KEY\" or \"Authorization: Bearer "
-                               "KEY\".");
-    return evhttp_find_header(headers, "anthropic-version") ||
-           mock_llm_refuse(refusal, 400, "", "",
-                           "The header \"anthropic-version\" is missing: send "
-                           "\"anthropic-version: 2023-06-01\".");
-}
-
 /* A system prompt stands beside the messages, not among them. */
-static bool read_system(struct chat *chat, struct refusal *refusal)
+static bool read_system(struct scenario_chat *chat,
+                        struct scenario_refusal *refusal)
 {
     const char *system;
 
-    if (!mock_llm_field(chat->json, "system"))
+    if (!scenario_field(chat->json, "system"))
         return true;
-    system = mock_llm_content(chat->json, "system");
+    system = scenario_content(chat->json, "system");
     if (!system)
-        return mock_llm_refuse(refusal, 400, "", "system",
+        return scenario_refuse(refusal, 400, "", "system",
                                "'system' must be a string, or an array of "
                                "{\"type\": \"text\", \"text\": ...}.");
     scenario_add_message(&chat->request, "system", system);
     return true;
 }
 
-static bool read_chat(struct chat *chat, struct refusal *refusal)
+static bool read_chat(struct scenario_chat *chat,
+                      struct scenario_refusal *refusal)
 {
     static const char *const roles[] = {"user", "assistant", NULL};
     int *max_tokens = &chat->request.max_tokens;
     double temperature = 1;
 
-    if (!mock_llm_read_model(chat, refusal) ||
-        !mock_llm_read_count(chat, "max_tokens", max_tokens, refusal))
+    if (!scenario_read_model(chat, refusal) ||
+        !scenario_read_count(chat, "max_tokens", max_tokens, refusal))
         return false;
     if (*max_tokens == 0)
-        return mock_llm_refuse(refusal, 400, "", "max_tokens",
+        return scenario_refuse(refusal, 400, "", "max_tokens",
                                "The parameter 'max_tokens' is missing.");
     return read_system(chat, refusal) &&
-           mock_llm_read_messages(chat, roles, refusal) &&
-           mock_llm_read_number(chat, "temperature", 0, 1, &temperature,
+           scenario_read_messages(chat, roles, refusal) &&
+           scenario_read_number(chat, "temperature", 0, 1, &temperature,
                                 refusal) &&
-           mock_llm_read_stream(chat, refusal);
+           scenario_read_stream(chat, refusal);
 }
 
 /* ---- The answer -------------------------------------------------------- */
 
-static const char *stop_reason(const struct chat *chat)
+static const char *stop_reason(const struct scenario_chat *chat)
 {
     return chat->reply.cut ? "max_tokens" : "end_turn";
 }
@@ -87,7 +70,8 @@ static bool add_usage(cJSON *message, int input_tokens, int output_tokens)
 
 /* A message as it is at a stream's start: empty, and its end not known; or all
    of it. */
-static bool fill_message(cJSON *message, const struct chat *chat, bool whole)
+static bool fill_message(cJSON *message, const struct scenario_chat *chat,
+                         bool whole)
 {
     const struct scenario_reply *reply = &chat->reply;
     cJSON *content;
@@ -100,19 +84,19 @@ static bool fill_message(cJSON *message, const struct chat *chat, bool whole)
            cJSON_AddStringToObject(message, "model", chat->model) &&
            (content = cJSON_AddArrayToObject(message, "content")) &&
            (!whole ||
-            fill_text(mock_llm_add_object(content), "text", reply->text)) &&
-           mock_llm_add_string(message, "stop_reason",
+            fill_text(scenario_add_object(content), "text", reply->text)) &&
+           scenario_add_string(message, "stop_reason",
                                whole ? stop_reason(chat) : "") &&
            cJSON_AddNullToObject(message, "stop_sequence") &&
            add_usage(message, reply->prompt_tokens,
                      whole ? reply->completion_tokens : 1);
 }
 
-static char *write_answer(const struct chat *chat)
+static char *write_answer(const struct scenario_chat *chat)
 {
     cJSON *json = cJSON_CreateObject();
 
-    return mock_llm_print(json, fill_message(json, chat, true));
+    return scenario_print(json, fill_message(json, chat, true));
 }
 
 /* ---- The stream -------------------------------------------------------- */
@@ -125,21 +109,20 @@ static cJSON *new_event(const char *type, bool *complete)
     return json;
 }
 
-static bool add_message_start(const struct chat *chat, struct evbuffer *out)
+static char *message_start(const struct scenario_chat *chat)
 {
     bool complete;
     cJSON *json = new_event("message_start", &complete);
     cJSON *message = cJSON_AddObjectToObject(json, "message");
 
     complete = complete && fill_message(message, chat, false);
-    return mock_llm_add_event(out, "message_start", json, complete);
+    return scenario_event("message_start", json, complete);
 }
 
 /* An event of the one block that there is. field is its object with a text, or
    NULL if it has none. */
-static bool add_block_event(struct evbuffer *out, const char *name,
-                            const char *field, const char *type,
-                            const char *text)
+static char *block_event(const char *name, const char *field, const char *type,
+                         const char *text)
 {
     bool complete;
     cJSON *json = new_event(name, &complete);
@@ -147,18 +130,18 @@ static bool add_block_event(struct evbuffer *out, const char *name,
     complete =
         complete && cJSON_AddNumberToObject(json, "index", 0) &&
         (!field || fill_text(cJSON_AddObjectToObject(json, field), type, text));
-    return mock_llm_add_event(out, name, json, complete);
+    return scenario_event(name, json, complete);
 }
 
-static bool add_simple_event(struct evbuffer *out, const char *name)
+static char *simple_event(const char *name)
 {
     bool complete;
     cJSON *json = new_event(name, &complete);
 
-    return mock_llm_add_event(out, name, json, complete);
+    return scenario_event(name, json, complete);
 }
 
-static bool add_message_delta(const struct chat *chat, struct evbuffer *out)
+static char *message_delta(const struct scenario_chat *chat)
 {
     bool complete;
     cJSON *json = new_event("message_delta", &complete);
@@ -171,34 +154,34 @@ static bool add_message_delta(const struct chat *chat, struct evbuffer *out)
         cJSON_AddNullToObject(delta, "stop_sequence") &&
         cJSON_AddNumberToObject(usage, "output_tokens",
                                 chat->reply.completion_tokens);
-    return mock_llm_add_event(out, "message_delta", json, complete);
+    return scenario_event("message_delta", json, complete);
 }
 
-static bool write_part(const struct chat *chat, int part, struct evbuffer *out)
+static char *write_part(const struct scenario_chat *chat, int part)
 {
     const char *text = chat->reply.text;
     char token[16];
     size_t start;
 
     if (part == 0)
-        return add_message_start(chat, out) &&
-               add_block_event(out, "content_block_start", "content_block",
-                               "text", "") &&
-               add_simple_event(out, "ping");
+        return scenario_join(
+            message_start(chat),
+            scenario_join(
+                block_event("content_block_start", "content_block", "text", ""),
+                simple_event("ping")));
     if (part > chat->reply.completion_tokens)
-        return add_block_event(out, "content_block_stop", NULL, NULL, NULL) &&
-               add_message_delta(chat, out) &&
-               add_simple_event(out, "message_stop");
+        return scenario_join(
+            block_event("content_block_stop", NULL, NULL, NULL),
+            scenario_join(message_delta(chat), simple_event("message_stop")));
     start = scenario_token_start(text, part - 1);
     snprintf(token, sizeof token, "%.*s",
              (int)(scenario_token_start(text, part) - start), text + start);
-    return add_block_event(out, "content_block_delta", "delta", "text_delta",
-                           token);
+    return block_event("content_block_delta", "delta", "text_delta", token);
 }
 
 /* ---- Errors and the rest ----------------------------------------------- */
 
-static const char *error_type(const struct refusal *refusal)
+static const char *error_type(const struct scenario_refusal *refusal)
 {
     static const struct {
         int status;
@@ -216,26 +199,17 @@ static const char *error_type(const struct refusal *refusal)
     return refusal->status < 500 ? "invalid_request_error" : "api_error";
 }
 
-static char *write_error(const struct refusal *refusal, const char *id)
+static char *write_error(const struct scenario_refusal *refusal, const char *id)
 {
     cJSON *json = cJSON_CreateObject();
     bool complete = cJSON_AddStringToObject(json, "type", "error");
     cJSON *error = cJSON_AddObjectToObject(json, "error");
 
-    return mock_llm_print(
+    return scenario_print(
         json, complete &&
                   cJSON_AddStringToObject(error, "type", error_type(refusal)) &&
                   cJSON_AddStringToObject(error, "message", refusal->message) &&
                   cJSON_AddStringToObject(json, "request_id", id));
-}
-
-static bool write_stream_error(char *error, struct evbuffer *out)
-{
-    bool added = error && evbuffer_add_printf(out, "event: error\ndata: %s\n\n",
-                                              error) >= 0;
-
-    cJSON_free(error);
-    return added;
 }
 
 static char *write_models(void)
@@ -251,7 +225,7 @@ static char *write_models(void)
 
     for (size_t i = 0; complete && i < n; i++) {
         const char *name = models[i].name;
-        cJSON *model = mock_llm_add_object(data);
+        cJSON *model = scenario_add_object(data);
 
         complete = cJSON_AddStringToObject(model, "type", "model") &&
                    cJSON_AddStringToObject(model, "id", name) &&
@@ -259,55 +233,54 @@ static char *write_models(void)
                    cJSON_AddStringToObject(model, "created_at",
                                            "1970-01-01T00:00:00Z");
     }
-    return mock_llm_print(json, complete);
+    return scenario_print(json, complete);
 }
 
 /* RFC 3339, in whole seconds, rounded up. */
-static void add_reset(struct evkeyvalq *headers, const char *name,
-                      double seconds)
+static void add_reset(struct scenario_headers *headers, const char *name,
+                      double moment)
 {
-    time_t when = time(NULL) + (time_t)ceil(seconds);
+    time_t when = (time_t)ceil(moment);
     struct tm parts;
     char date[64];
 
     if (gmtime_r(&when, &parts) &&
         strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &parts) > 0)
-        evhttp_add_header(headers, name, date);
+        scenario_add_header(headers, name, "%s", date);
 }
 
-static void add_limits(struct evkeyvalq *headers,
+static void add_limits(struct scenario_headers *headers,
                        const struct scenario_limits *limits,
-                       const struct scenario_meter *meter)
+                       const struct scenario_meter *meter, double now)
 {
     struct scenario_allowance left = scenario_allowance(limits, meter);
 
     if (limits->requests_per_minute > 0) {
-        mock_llm_add_header(headers, "anthropic-ratelimit-requests-limit", "%d",
+        scenario_add_header(headers, "anthropic-ratelimit-requests-limit", "%d",
                             limits->requests_per_minute);
-        mock_llm_add_header(headers, "anthropic-ratelimit-requests-remaining",
+        scenario_add_header(headers, "anthropic-ratelimit-requests-remaining",
                             "%d", left.requests);
         add_reset(headers, "anthropic-ratelimit-requests-reset",
-                  left.requests_reset);
+                  now + left.requests_reset);
     }
     if (limits->tokens_per_minute > 0) {
-        mock_llm_add_header(headers, "anthropic-ratelimit-tokens-limit", "%d",
+        scenario_add_header(headers, "anthropic-ratelimit-tokens-limit", "%d",
                             limits->tokens_per_minute);
-        mock_llm_add_header(headers, "anthropic-ratelimit-tokens-remaining",
+        scenario_add_header(headers, "anthropic-ratelimit-tokens-remaining",
                             "%d", left.tokens);
         add_reset(headers, "anthropic-ratelimit-tokens-reset",
-                  left.tokens_reset);
+                  now + left.tokens_reset);
     }
 }
 
-const struct api mock_llm_anthropic = {
+const struct scenario_protocol scenario_anthropic = {
     .id_header = "request-id",
-    .check_headers = check_headers,
     .read = read_chat,
     .answer = write_answer,
     .error = write_error,
     .models = write_models,
     .stream_part = write_part,
-    .stream_error = write_stream_error,
+    .error_event = "error",
     .bad_event = "event: content_block_delta\ndata: {\"type\":\"content\n\n",
     .add_limits = add_limits,
 };

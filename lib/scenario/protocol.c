@@ -1,11 +1,11 @@
 /*
- * api.c - what OpenAI's protocol and Anthropic's have in common.
+ * protocol.c - what OpenAI's protocol and Anthropic's have in common.
  *
  * A request is read field by field, strictly: what the provider would refuse is
  * refused here, too, with the field's name. Fields that change nothing here are
  * not looked at.
  */
-#include "mock_llm/api.h"
+#include "scenario/protocol.h"
 #include "scenario/utf8.h"
 
 #include <math.h>
@@ -16,12 +16,13 @@
 #include <strings.h>
 #include <time.h>
 
-bool mock_llm_refuse(struct refusal *refusal, int status, const char *code,
-                     const char *param, const char *format, ...)
+bool scenario_refuse(struct scenario_refusal *refusal, int status,
+                     const char *code, const char *param, const char *format,
+                     ...)
 {
     va_list args;
 
-    *refusal = (struct refusal){
+    *refusal = (struct scenario_refusal){
         .status = status, .type = "invalid_request_error", .code = code};
     snprintf(refusal->param, sizeof refusal->param, "%s", param);
     va_start(args, format);
@@ -33,112 +34,106 @@ bool mock_llm_refuse(struct refusal *refusal, int status, const char *code,
     return false;
 }
 
-bool mock_llm_refuse_method(struct refusal *refusal, struct evkeyvalq *headers,
-                            const char *path, const char *method,
-                            const char *allowed)
-{
-    evhttp_add_header(headers, "Allow", allowed);
-    return mock_llm_refuse(refusal, 405, "", "", "%s takes %s, not %s.", path,
-                           allowed, method);
-}
-
 /* ---- The request ------------------------------------------------------- */
 
-static bool parse(struct chat *chat, const char *body, size_t size,
-                  struct refusal *refusal)
+static bool parse(struct scenario_chat *chat, const char *body, size_t size,
+                  struct scenario_refusal *refusal)
 {
     size_t bad = scenario_utf8_span(body, size);
     const char *end = NULL;
 
     if (bad < size)
-        return mock_llm_refuse(refusal, 400, "", "",
+        return scenario_refuse(refusal, 400, "", "",
                                "The body is not UTF-8: byte %zu does not fit.",
                                bad);
     chat->json = cJSON_ParseWithLengthOpts(body, size, &end, 0);
     if (chat->json)
         end += strspn(end, " \t\r\n");
     if (!chat->json || end < body + size)
-        return mock_llm_refuse(refusal, 400, "", "",
+        return scenario_refuse(refusal, 400, "", "",
                                "The body is not JSON: see byte %zu of %zu.",
                                end ? (size_t)(end - body) : 0, size);
     if (!cJSON_IsObject(chat->json))
-        return mock_llm_refuse(refusal, 400, "", "",
+        return scenario_refuse(refusal, 400, "", "",
                                "The body must be a JSON object.");
     return true;
 }
 
-bool mock_llm_chat_read(const struct api *api, struct chat *chat,
-                        const char *body, size_t size, struct refusal *refusal)
+bool scenario_chat_read(const struct scenario_protocol *protocol,
+                        struct scenario_chat *chat, const char *body,
+                        size_t size, struct scenario_refusal *refusal)
 {
-    chat->created = (double)time(NULL);
-    return parse(chat, body, size, refusal) && api->read(chat, refusal);
+    return parse(chat, body, size, refusal) && protocol->read(chat, refusal);
 }
 
-void mock_llm_chat_free(struct chat *chat)
+void scenario_chat_free(struct scenario_chat *chat)
 {
     if (chat)
         cJSON_Delete(chat->json);
     free(chat);
 }
 
-cJSON *mock_llm_field(const cJSON *object, const char *name)
+cJSON *scenario_field(const cJSON *object, const char *name)
 {
     cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
 
     return cJSON_IsNull(item) ? NULL : item;
 }
 
-bool mock_llm_read_number(const struct chat *chat, const char *name, double min,
-                          double max, double *value, struct refusal *refusal)
+bool scenario_read_number(const struct scenario_chat *chat, const char *name,
+                          double min, double max, double *value,
+                          struct scenario_refusal *refusal)
 {
-    const cJSON *number = mock_llm_field(chat->json, name);
+    const cJSON *number = scenario_field(chat->json, name);
 
     if (!number)
         return true;
     if (!cJSON_IsNumber(number))
-        return mock_llm_refuse(refusal, 400, "invalid_type", name,
+        return scenario_refuse(refusal, 400, "invalid_type", name,
                                "'%s' must be a number.", name);
     if (!(number->valuedouble >= min && number->valuedouble <= max))
-        return mock_llm_refuse(refusal, 400, "invalid_value", name,
+        return scenario_refuse(refusal, 400, "invalid_value", name,
                                "'%s' must be from %.10g to %.10g.", name, min,
                                max);
     *value = number->valuedouble;
     return true;
 }
 
-bool mock_llm_read_count(const struct chat *chat, const char *name, int *value,
-                         struct refusal *refusal)
+bool scenario_read_count(const struct scenario_chat *chat, const char *name,
+                         int *value, struct scenario_refusal *refusal)
 {
     double number = *value;
 
-    if (!mock_llm_read_number(chat, name, 1, 1e9, &number, refusal))
+    if (!scenario_read_number(chat, name, 1, 1e9, &number, refusal))
         return false;
     if (number != floor(number))
-        return mock_llm_refuse(refusal, 400, "invalid_type", name,
+        return scenario_refuse(refusal, 400, "invalid_type", name,
                                "'%s' must be a whole number.", name);
     *value = (int)number;
     return true;
 }
 
-bool mock_llm_read_stream(struct chat *chat, struct refusal *refusal)
+bool scenario_read_stream(struct scenario_chat *chat,
+                          struct scenario_refusal *refusal)
 {
-    const cJSON *stream = mock_llm_field(chat->json, "stream");
+    const cJSON *stream = scenario_field(chat->json, "stream");
 
     chat->stream = cJSON_IsTrue(stream);
     return !stream || cJSON_IsBool(stream) ||
-           mock_llm_refuse(refusal, 400, "invalid_type", "stream",
+           scenario_refuse(refusal, 400, "invalid_type", "stream",
                            "'stream' must be true or false.");
 }
 
-bool mock_llm_read_model(struct chat *chat, struct refusal *refusal)
+bool scenario_read_model(struct scenario_chat *chat,
+                         struct scenario_refusal *refusal)
 {
-    const cJSON *model = mock_llm_field(chat->json, "model");
+    const cJSON *model = scenario_field(chat->json, "model");
 
     if (!model)
-        return mock_llm_refuse(refusal, 400, "missing_required_parameter",
+        return scenario_refuse(refusal, 400, "missing_required_parameter",
                                "model", "The parameter 'model' is missing.");
     if (!cJSON_IsString(model) || model->valuestring[0] == '\0')
-        return mock_llm_refuse(refusal, 400, "invalid_type", "model",
+        return scenario_refuse(refusal, 400, "invalid_type", "model",
                                "'model' must be the name of a model.");
     chat->model = model->valuestring;
     return true;
@@ -156,8 +151,8 @@ static long size_of_parts(const cJSON *parts)
         return -1;
     cJSON_ArrayForEach(part, parts)
     {
-        const cJSON *type = mock_llm_field(part, "type");
-        const cJSON *text = mock_llm_field(part, "text");
+        const cJSON *type = scenario_field(part, "type");
+        const cJSON *text = scenario_field(part, "text");
 
         if (!cJSON_IsString(type) || strcmp(type->valuestring, "text") != 0 ||
             !cJSON_IsString(text))
@@ -167,9 +162,9 @@ static long size_of_parts(const cJSON *parts)
     return (long)size;
 }
 
-const char *mock_llm_content(cJSON *object, const char *name)
+const char *scenario_content(cJSON *object, const char *name)
 {
-    const cJSON *content = mock_llm_field(object, name), *part;
+    const cJSON *content = scenario_field(object, name), *part;
     long size;
     char *joined, *end;
     cJSON *string;
@@ -184,7 +179,7 @@ const char *mock_llm_content(cJSON *object, const char *name)
     *end = '\0';
     cJSON_ArrayForEach(part, content)
     {
-        end = stpcpy(end, mock_llm_field(part, "text")->valuestring);
+        end = stpcpy(end, scenario_field(part, "text")->valuestring);
     }
     string = cJSON_CreateString(joined);
     free(joined);
@@ -204,7 +199,7 @@ static bool is_among(const char *word, const char *const *words)
 }
 
 static bool refuse_role(const char *param, const char *const *roles,
-                        struct refusal *refusal)
+                        struct scenario_refusal *refusal)
 {
     char list[128] = "";
 
@@ -217,14 +212,15 @@ static bool refuse_role(const char *param, const char *const *roles,
                             : " and ",
                  *roles);
     }
-    return mock_llm_refuse(refusal, 400, "invalid_value", param,
+    return scenario_refuse(refusal, 400, "invalid_value", param,
                            "'%s' must be one of %s.", param, list);
 }
 
-static bool read_message(struct chat *chat, cJSON *message, int i,
-                         const char *const *roles, struct refusal *refusal)
+static bool read_message(struct scenario_chat *chat, cJSON *message, int i,
+                         const char *const *roles,
+                         struct scenario_refusal *refusal)
 {
-    const cJSON *role = mock_llm_field(message, "role");
+    const cJSON *role = scenario_field(message, "role");
     const char *content;
     char param[64];
 
@@ -232,9 +228,9 @@ static bool read_message(struct chat *chat, cJSON *message, int i,
     if (!cJSON_IsString(role) || !is_among(role->valuestring, roles))
         return refuse_role(param, roles, refusal);
     snprintf(param, sizeof param, "messages[%d].content", i);
-    content = mock_llm_content(message, "content");
+    content = scenario_content(message, "content");
     if (!content)
-        return mock_llm_refuse(
+        return scenario_refuse(
             refusal, 400, "invalid_type", param,
             "'%s' must be a string, or an array of {\"type\": \"text\", "
             "\"text\": ...}.",
@@ -243,18 +239,19 @@ static bool read_message(struct chat *chat, cJSON *message, int i,
     return true;
 }
 
-bool mock_llm_read_messages(struct chat *chat, const char *const *roles,
-                            struct refusal *refusal)
+bool scenario_read_messages(struct scenario_chat *chat,
+                            const char *const *roles,
+                            struct scenario_refusal *refusal)
 {
-    const cJSON *messages = mock_llm_field(chat->json, "messages");
+    const cJSON *messages = scenario_field(chat->json, "messages");
     int i = 0;
 
     if (!messages)
-        return mock_llm_refuse(refusal, 400, "missing_required_parameter",
+        return scenario_refuse(refusal, 400, "missing_required_parameter",
                                "messages",
                                "The parameter 'messages' is missing.");
     if (!cJSON_IsArray(messages) || !messages->child)
-        return mock_llm_refuse(refusal, 400, "invalid_type", "messages",
+        return scenario_refuse(refusal, 400, "invalid_type", "messages",
                                "'messages' must be an array of one or more "
                                "messages, {\"role\": ..., \"content\": ...}.");
     for (cJSON *message = messages->child; message; message = message->next)
@@ -265,7 +262,7 @@ bool mock_llm_read_messages(struct chat *chat, const char *const *roles,
 
 /* ---- JSON -------------------------------------------------------------- */
 
-cJSON *mock_llm_add_object(cJSON *array)
+cJSON *scenario_add_object(cJSON *array)
 {
     cJSON *object = cJSON_CreateObject();
 
@@ -275,13 +272,13 @@ cJSON *mock_llm_add_object(cJSON *array)
     return NULL;
 }
 
-bool mock_llm_add_string(cJSON *object, const char *name, const char *value)
+bool scenario_add_string(cJSON *object, const char *name, const char *value)
 {
     return *value ? cJSON_AddStringToObject(object, name, value)
                   : cJSON_AddNullToObject(object, name);
 }
 
-char *mock_llm_print(cJSON *json, bool complete)
+char *scenario_print(cJSON *json, bool complete)
 {
     char *text = complete ? cJSON_PrintUnformatted(json) : NULL;
 
@@ -289,44 +286,70 @@ char *mock_llm_print(cJSON *json, bool complete)
     return text;
 }
 
-bool mock_llm_add_event(struct evbuffer *out, const char *name, cJSON *json,
-                        bool complete)
-{
-    char *data = mock_llm_print(json, complete);
-    bool added =
-        data && (!name || evbuffer_add_printf(out, "event: %s\n", name) >= 0) &&
-        evbuffer_add_printf(out, "data: %s\n\n", data) >= 0;
+/* ---- Texts ------------------------------------------------------------- */
 
-    cJSON_free(data);
-    return added;
+char *scenario_copy(const char *text, size_t size)
+{
+    char *copy = cJSON_malloc(size + 1);
+
+    if (copy) {
+        memcpy(copy, text, size);
+        copy[size] = '\0';
+    }
+    return copy;
+}
+
+char *scenario_join(char *left, char *right)
+{
+    size_t size = left && right ? strlen(left) + strlen(right) + 1 : 0;
+    char *joined = size > 0 ? cJSON_malloc(size) : NULL;
+
+    if (joined)
+        snprintf(joined, size, "%s%s", left, right);
+    cJSON_free(left);
+    cJSON_free(right);
+    return joined;
+}
+
+char *scenario_event_of_text(const char *name, char *json)
+{
+    const char *label = name ? "event: " : "", *line_end = name ? "\n" : "";
+    size_t size = json ? strlen(json) + (name ? strlen(name) : 0) + 32 : 0;
+    char *event = json ? cJSON_malloc(size) : NULL;
+
+    if (event)
+        snprintf(event, size, "%s%s%sdata: %s\n\n", label, name ? name : "",
+                 line_end, json);
+    cJSON_free(json);
+    return event;
+}
+
+char *scenario_event(const char *name, cJSON *json, bool complete)
+{
+    return scenario_event_of_text(name, scenario_print(json, complete));
 }
 
 /* ---- Headers ----------------------------------------------------------- */
 
-bool mock_llm_has_bearer(const struct evkeyvalq *headers)
-{
-    static const char scheme[] = "Bearer ";
-    const char *value = evhttp_find_header(headers, "Authorization");
-
-    return value && strncasecmp(value, scheme, strlen(scheme)) == 0 &&
-           value[strlen(scheme)] != '\0';
-}
-
-void mock_llm_add_header(struct evkeyvalq *headers, const char *name,
+void scenario_add_header(struct scenario_headers *headers, const char *name,
                          const char *format, ...)
 {
-    char value[128];
+    int i = headers->n;
     va_list args;
 
+    if (i == sizeof headers->list / sizeof headers->list[0])
+        return;
+    snprintf(headers->list[i].name, sizeof headers->list[i].name, "%s", name);
     va_start(args, format);
-    vsnprintf(value, sizeof value, format, args);
+    vsnprintf(headers->list[i].value, sizeof headers->list[i].value, format,
+              args);
     va_end(args);
-    evhttp_add_header(headers, name, value);
+    headers->n++;
 }
 
 /* A date has whole seconds only: rounded up, the client is never told to come
    too early. */
-static void add_date(struct evkeyvalq *headers, double moment)
+static void add_date(struct scenario_headers *headers, double moment)
 {
     time_t when = (time_t)ceil(moment);
     struct tm parts;
@@ -334,22 +357,23 @@ static void add_date(struct evkeyvalq *headers, double moment)
 
     if (gmtime_r(&when, &parts) &&
         strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &parts) > 0)
-        evhttp_add_header(headers, "Retry-After", date);
+        scenario_add_header(headers, "Retry-After", "%s", date);
 }
 
-void mock_llm_add_retry_after(struct evkeyvalq *headers,
-                              const struct refusal *refusal, double now)
+void scenario_add_retry_after(struct scenario_headers *headers,
+                              const struct scenario_refusal *refusal,
+                              double now)
 {
     double seconds = refusal->retry_after;
 
     if (refusal->for_good)
-        evhttp_add_header(headers, "x-should-retry", "false");
+        scenario_add_header(headers, "x-should-retry", "false");
     if (!(seconds > 0))
         return;
     if (refusal->spelling == SCENARIO_DATE)
         add_date(headers, now + seconds);
     else if (refusal->spelling == SCENARIO_MILLISECONDS)
-        mock_llm_add_header(headers, "retry-after-ms", "%.10g", seconds * 1000);
+        scenario_add_header(headers, "retry-after-ms", "%.10g", seconds * 1000);
     else
-        mock_llm_add_header(headers, "Retry-After", "%.10g", seconds);
+        scenario_add_header(headers, "Retry-After", "%.10g", seconds);
 }

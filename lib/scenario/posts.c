@@ -2,13 +2,13 @@
  * posts.c - /posts/1 to /posts/100: small JSON documents with the fields that
  * such examples on the web have, for programs that fetch many URLs.
  */
-#include "mock_llm/server.h"
+#include "scenario/plan.h"
 
 #include <stdio.h>
 
 enum { POSTS_PER_USER = 10 };
 
-char *mock_llm_post(int id)
+char *scenario_post(int id)
 {
     struct scenario plain = {0};
     struct scenario_request request = {0};
@@ -20,7 +20,7 @@ char *mock_llm_post(int id)
     snprintf(prompt, sizeof prompt, "Summarize: %s", title);
     scenario_add_message(&request, "user", prompt);
     scenario_respond(&plain, &request, &reply);
-    return mock_llm_print(
+    return scenario_print(
         json, cJSON_AddNumberToObject(json, "userId",
                                       (id - 1) / POSTS_PER_USER + 1) &&
                   cJSON_AddNumberToObject(json, "id", id) &&

@@ -1,7 +1,7 @@
 /*
  * openai.c - OpenAI's protocol: POST /v1/chat/completions.
  */
-#include "mock_llm/api.h"
+#include "scenario/protocol.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -9,60 +9,53 @@
 
 /* ---- The request ------------------------------------------------------- */
 
-static bool check_headers(const struct evkeyvalq *headers,
-                          struct refusal *refusal)
+static bool read_stream_options(struct scenario_chat *chat,
+                                struct scenario_refusal *refusal)
 {
-    return mock_llm_has_bearer(headers) ||
-           mock_llm_refuse(refusal, 401, "", "",
-                           "The API key is missing: send the header "
-                           "\"Authorization: Bearer KEY\".");
-}
+    const cJSON *options = scenario_field(chat->json, "stream_options");
 
-static bool read_stream_options(struct chat *chat, struct refusal *refusal)
-{
-    const cJSON *options = mock_llm_field(chat->json, "stream_options");
-
-    if (!mock_llm_read_stream(chat, refusal))
+    if (!scenario_read_stream(chat, refusal))
         return false;
     if (options && !chat->stream)
-        return mock_llm_refuse(refusal, 400, "", "stream_options",
+        return scenario_refuse(refusal, 400, "", "stream_options",
                                "'stream_options' goes with 'stream': true "
                                "only.");
-    chat->stream_usage = cJSON_IsTrue(mock_llm_field(options, "include_usage"));
+    chat->stream_usage = cJSON_IsTrue(scenario_field(options, "include_usage"));
     return true;
 }
 
-static bool read_chat(struct chat *chat, struct refusal *refusal)
+static bool read_chat(struct scenario_chat *chat,
+                      struct scenario_refusal *refusal)
 {
     static const char *const roles[] = {
         "system", "developer", "user", "assistant", "tool", "function", NULL};
     int *max_tokens = &chat->request.max_tokens, choices = 1;
     double temperature = 1;
 
-    if (!mock_llm_read_model(chat, refusal) ||
-        !mock_llm_read_messages(chat, roles, refusal) ||
-        !mock_llm_read_count(chat, "max_tokens", max_tokens, refusal) ||
-        !mock_llm_read_count(chat, "max_completion_tokens", max_tokens,
+    if (!scenario_read_model(chat, refusal) ||
+        !scenario_read_messages(chat, roles, refusal) ||
+        !scenario_read_count(chat, "max_tokens", max_tokens, refusal) ||
+        !scenario_read_count(chat, "max_completion_tokens", max_tokens,
                              refusal) ||
-        !mock_llm_read_number(chat, "temperature", 0, 2, &temperature,
+        !scenario_read_number(chat, "temperature", 0, 2, &temperature,
                               refusal) ||
-        !mock_llm_read_count(chat, "n", &choices, refusal) ||
+        !scenario_read_count(chat, "n", &choices, refusal) ||
         !read_stream_options(chat, refusal))
         return false;
     return choices == 1 ||
-           mock_llm_refuse(refusal, 400, "unsupported_value", "n",
+           scenario_refuse(refusal, 400, "unsupported_value", "n",
                            "This server gives one choice: leave 'n' out, or "
                            "set it to 1.");
 }
 
 /* ---- The answer -------------------------------------------------------- */
 
-static const char *finish_reason(const struct chat *chat)
+static const char *finish_reason(const struct scenario_chat *chat)
 {
     return chat->reply.cut ? "length" : "stop";
 }
 
-static cJSON *new_answer(const struct chat *chat, const char *object,
+static cJSON *new_answer(const struct scenario_chat *chat, const char *object,
                          bool *complete)
 {
     cJSON *json = cJSON_CreateObject();
@@ -86,15 +79,15 @@ static bool add_usage(cJSON *json, const struct scenario_reply *reply)
            cJSON_AddNumberToObject(usage, "total_tokens", prompt + completion);
 }
 
-static char *write_answer(const struct chat *chat)
+static char *write_answer(const struct scenario_chat *chat)
 {
     bool complete;
     cJSON *json = new_answer(chat, "chat.completion", &complete);
     cJSON *choice =
-        mock_llm_add_object(cJSON_AddArrayToObject(json, "choices"));
+        scenario_add_object(cJSON_AddArrayToObject(json, "choices"));
     cJSON *message;
 
-    return mock_llm_print(
+    return scenario_print(
         json,
         complete && cJSON_AddNumberToObject(choice, "index", 0) &&
             (message = cJSON_AddObjectToObject(choice, "message")) &&
@@ -110,7 +103,7 @@ static char *write_answer(const struct chat *chat)
 /* ---- The stream -------------------------------------------------------- */
 
 /* What is new in this part: the role, a token, or nothing at the end. */
-static bool add_delta(cJSON *choice, const struct chat *chat, int part)
+static bool add_delta(cJSON *choice, const struct scenario_chat *chat, int part)
 {
     cJSON *delta = cJSON_AddObjectToObject(choice, "delta");
     const char *text = chat->reply.text;
@@ -130,65 +123,57 @@ static bool add_delta(cJSON *choice, const struct chat *chat, int part)
     return cJSON_AddStringToObject(delta, "content", token);
 }
 
-static bool add_chunk(const struct chat *chat, int part, struct evbuffer *out)
+static char *write_chunk(const struct scenario_chat *chat, int part)
 {
     bool last = part > chat->reply.completion_tokens, complete;
     cJSON *json = new_answer(chat, "chat.completion.chunk", &complete);
     cJSON *choice =
-        mock_llm_add_object(cJSON_AddArrayToObject(json, "choices"));
+        scenario_add_object(cJSON_AddArrayToObject(json, "choices"));
 
     complete = complete && cJSON_AddNumberToObject(choice, "index", 0) &&
                add_delta(choice, chat, part) &&
                cJSON_AddNullToObject(choice, "logprobs") &&
-               mock_llm_add_string(choice, "finish_reason",
+               scenario_add_string(choice, "finish_reason",
                                    last ? finish_reason(chat) : "") &&
                (!chat->stream_usage || cJSON_AddNullToObject(json, "usage"));
-    return mock_llm_add_event(out, NULL, json, complete);
+    return scenario_event(NULL, json, complete);
 }
 
-static bool add_usage_chunk(const struct chat *chat, struct evbuffer *out)
+static char *write_usage_chunk(const struct scenario_chat *chat)
 {
     bool complete;
     cJSON *json = new_answer(chat, "chat.completion.chunk", &complete);
 
     complete = complete && cJSON_AddArrayToObject(json, "choices") &&
                add_usage(json, &chat->reply);
-    return mock_llm_add_event(out, NULL, json, complete);
+    return scenario_event(NULL, json, complete);
 }
 
-static bool write_part(const struct chat *chat, int part, struct evbuffer *out)
+static char *write_part(const struct scenario_chat *chat, int part)
 {
     static const char done[] = "data: [DONE]\n\n";
+    char *text = write_chunk(chat, part);
 
-    if (!add_chunk(chat, part, out))
-        return false;
     if (part <= chat->reply.completion_tokens)
-        return true;
-    return (!chat->stream_usage || add_usage_chunk(chat, out)) &&
-           evbuffer_add(out, done, strlen(done)) == 0;
+        return text;
+    if (chat->stream_usage)
+        text = scenario_join(text, write_usage_chunk(chat));
+    return scenario_join(text, scenario_copy(done, strlen(done)));
 }
 
 /* ---- Errors and the rest ----------------------------------------------- */
 
-static char *write_error(const struct refusal *refusal, const char *id)
+static char *write_error(const struct scenario_refusal *refusal, const char *id)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON *fields = cJSON_AddObjectToObject(json, "error");
 
     (void)id;
-    return mock_llm_print(
-        json, mock_llm_add_string(fields, "message", refusal->message) &&
-                  mock_llm_add_string(fields, "type", refusal->type) &&
-                  mock_llm_add_string(fields, "param", refusal->param) &&
-                  mock_llm_add_string(fields, "code", refusal->code));
-}
-
-static bool write_stream_error(char *error, struct evbuffer *out)
-{
-    bool added = error && evbuffer_add_printf(out, "data: %s\n\n", error) >= 0;
-
-    cJSON_free(error);
-    return added;
+    return scenario_print(
+        json, scenario_add_string(fields, "message", refusal->message) &&
+                  scenario_add_string(fields, "type", refusal->type) &&
+                  scenario_add_string(fields, "param", refusal->param) &&
+                  scenario_add_string(fields, "code", refusal->code));
 }
 
 static char *write_models(void)
@@ -200,62 +185,61 @@ static char *write_models(void)
     cJSON *data = cJSON_AddArrayToObject(json, "data");
 
     for (size_t i = 0; complete && i < n; i++) {
-        cJSON *model = mock_llm_add_object(data);
+        cJSON *model = scenario_add_object(data);
 
         complete = cJSON_AddStringToObject(model, "id", models[i].name) &&
                    cJSON_AddStringToObject(model, "object", "model") &&
                    cJSON_AddNumberToObject(model, "created", 0) &&
                    cJSON_AddStringToObject(model, "owned_by", "mock_llm");
     }
-    return mock_llm_print(json, complete);
+    return scenario_print(json, complete);
 }
 
 /* As OpenAI writes it: "20ms", "1.5s", "6m0s". */
-static void add_reset(struct evkeyvalq *headers, const char *name,
+static void add_reset(struct scenario_headers *headers, const char *name,
                       double seconds)
 {
     double ms = ceil(seconds * 1000), s = ceil(ms / 10) / 100;
 
     if (ms < 1000)
-        mock_llm_add_header(headers, name, "%.0fms", ms);
+        scenario_add_header(headers, name, "%.0fms", ms);
     else if (s < 60)
-        mock_llm_add_header(headers, name, "%.10gs", s);
+        scenario_add_header(headers, name, "%.10gs", s);
     else
-        mock_llm_add_header(headers, name, "%.0fm%.10gs", floor(s / 60),
+        scenario_add_header(headers, name, "%.0fm%.10gs", floor(s / 60),
                             ceil(fmod(s, 60)));
 }
 
-static void add_limits(struct evkeyvalq *headers,
+static void add_limits(struct scenario_headers *headers,
                        const struct scenario_limits *limits,
-                       const struct scenario_meter *meter)
+                       const struct scenario_meter *meter, double now)
 {
     struct scenario_allowance left = scenario_allowance(limits, meter);
 
+    (void)now;
     if (limits->requests_per_minute > 0) {
-        mock_llm_add_header(headers, "x-ratelimit-limit-requests", "%d",
+        scenario_add_header(headers, "x-ratelimit-limit-requests", "%d",
                             limits->requests_per_minute);
-        mock_llm_add_header(headers, "x-ratelimit-remaining-requests", "%d",
+        scenario_add_header(headers, "x-ratelimit-remaining-requests", "%d",
                             left.requests);
         add_reset(headers, "x-ratelimit-reset-requests", left.requests_reset);
     }
     if (limits->tokens_per_minute > 0) {
-        mock_llm_add_header(headers, "x-ratelimit-limit-tokens", "%d",
+        scenario_add_header(headers, "x-ratelimit-limit-tokens", "%d",
                             limits->tokens_per_minute);
-        mock_llm_add_header(headers, "x-ratelimit-remaining-tokens", "%d",
+        scenario_add_header(headers, "x-ratelimit-remaining-tokens", "%d",
                             left.tokens);
         add_reset(headers, "x-ratelimit-reset-tokens", left.tokens_reset);
     }
 }
 
-const struct api mock_llm_openai = {
+const struct scenario_protocol scenario_openai = {
     .id_header = "x-request-id",
-    .check_headers = check_headers,
     .read = read_chat,
     .answer = write_answer,
     .error = write_error,
     .models = write_models,
     .stream_part = write_part,
-    .stream_error = write_stream_error,
     .bad_event = "data: {\"id\":\"chatcmpl-\n\n",
     .add_limits = add_limits,
 };
