@@ -727,6 +727,408 @@ static void io_before_due_timers(void **state)
     close(sockets[1]);
 }
 
+/* ---- Beside the cases: tasks ------------------------------------------- */
+
+static int parent_of_one(void *job)
+{
+    const char *name = job;
+    struct note child = {.text = name};
+    struct async_task t;
+
+    ev("%s", name);
+    async_spawn(&t, note, &child);
+    int err = async_await(&t);
+    ev("%s end", name);
+    return err;
+}
+
+static int spawn_in_spawned(void *job)
+{
+    char names[3][2] = {"a", "b", "c"};
+    (void)job;
+    return async_gather_each(parent_of_one, names, 3);
+}
+
+static void grandchildren_start_behind_children(void **state)
+{
+    (void)state;
+    TRACE_TO_END(spawn_in_spawned, "0 a; 0 b; 0 c; 0 a; 0 b; 0 c; 0 a end; "
+                                   "0 b end; 0 c end; 0 END returned 0");
+}
+
+static int note_and_sleep(void *job)
+{
+    (void)job;
+    ev("first step");
+    int err = sleep_ms(100);
+    if (err)
+        ev("cancelled");
+    return err;
+}
+
+static int spawn_and_return(void *job)
+{
+    static struct async_task t; /* no frame holds it */
+    (void)job;
+
+    async_spawn(&t, note_and_sleep, NULL);
+    ev("main returns");
+    return 0;
+}
+
+static void a_task_of_the_last_turn_takes_its_first_step(void **state)
+{
+    (void)state;
+    TRACE_WITH_REPORTS(spawn_and_return,
+                       "0 main returns; 0 first step; "
+                       "0 LOG never awaited: task 2, note_and_sleep; "
+                       "0 cancelled; 0 END returned 0");
+}
+
+static int swallow_and_go_on(void *job)
+{
+    (void)job;
+    if (sleep_ms(100))
+        ev("swallowed");
+    int err = sleep_ms(50);
+    ev("goes on");
+    return err;
+}
+
+static int await_in_cleanup(void *job)
+{
+    struct note x = {.text = "x done", .ms = 30};
+    struct async_task t;
+    (void)job;
+
+    int err = sleep_ms(100);
+    ev("cleanup");
+    async_spawn(&t, sleep_and_note, &x);
+    int second = async_await(&t);
+    ev("cleaned");
+    return err ? err : second;
+}
+
+static int leave_behind(async_fn *fn)
+{
+    struct async_task t;
+
+    async_spawn(&t, fn, NULL);
+    int err = sleep_ms(10);
+    ev("main returns");
+    return err;
+}
+
+static int leave_a_swallower(void *job)
+{
+    (void)job;
+    return leave_behind(swallow_and_go_on);
+}
+
+static int leave_one_with_cleanup(void *job)
+{
+    (void)job;
+    return leave_behind(await_in_cleanup);
+}
+
+static void run_waits_for_leftovers_however_long(void **state)
+{
+    (void)state;
+    TRACE_WITH_REPORTS(leave_a_swallower,
+                       "10 main returns; 10 LOG never awaited: task 2, fn; "
+                       "10 swallowed; 60 goes on; 60 END returned 0");
+    TRACE_WITH_REPORTS(leave_one_with_cleanup,
+                       "10 main returns; 10 LOG never awaited: task 2, fn; "
+                       "10 cleanup; 40 x done; 40 cleaned; "
+                       "40 END returned 0");
+}
+
+static int tick(void *job)
+{
+    const int *n = job;
+    int err = 0;
+
+    for (int i = 0; i < *n && !err; i++) {
+        ev("tick %d", i);
+        err = async_yield();
+    }
+    return err;
+}
+
+/* Awaits a task that awaits a task, so many levels deep. */
+static int level(void *job)
+{
+    const int *levels = job;
+    int below = *levels - 1, err = 0;
+    struct async_task t;
+
+    if (*levels > 0) {
+        async_spawn(&t, level, &below);
+        err = async_await(&t);
+    }
+    ev("level %d", *levels);
+    return err;
+}
+
+static int count_turns_of_a_chain(void *job)
+{
+    struct async_task k;
+    int n = 8, top = 3;
+    (void)job;
+
+    async_spawn(&k, tick, &n);
+    int err = level(&top);
+    int second = async_await(&k);
+    return err ? err : second;
+}
+
+static void a_chain_of_awaits_takes_a_turn_for_each(void **state)
+{
+    (void)state;
+    TRACE_TO_END(count_turns_of_a_chain,
+                 "0 tick 0; 0 tick 1; 0 tick 2; 0 level 0; 0 tick 3; "
+                 "0 level 1; 0 tick 4; 0 level 2; 0 tick 5; 0 level 3; "
+                 "0 tick 6; 0 tick 7; 0 END returned 0");
+}
+
+static int sleep_100(void *job)
+{
+    (void)job;
+    return sleep_ms(100);
+}
+
+static int see_it_cancelled(void *job)
+{
+    const struct waiter *waiter = job;
+
+    if (async_await(waiter->task) == ASYNC_ECANCELED)
+        ev("%s %d", waiter->name, async_cancelling());
+    return 0;
+}
+
+static int cancel_what_two_await(void *job)
+{
+    struct async_task t, ws[2];
+    struct waiter waiters[] = {{"a", &t, NULL}, {"b", &t, NULL}};
+    (void)job;
+
+    async_spawn(&t, sleep_100, NULL);
+    for (int i = 0; i < 2; i++)
+        async_spawn(&ws[i], see_it_cancelled, &waiters[i]);
+    int err = sleep_ms(10);
+    async_cancel(&t);
+    int second = async_gather(ws, 2);
+    ev("end");
+    async_reap(&t, 1);
+    return err ? err : second;
+}
+
+static void who_awaits_a_cancelled_task_is_not_cancelled(void **state)
+{
+    (void)state;
+    TRACE_TO_END(cancel_what_two_await,
+                 "10 a 0; 10 b 0; 10 end; 10 END returned 0");
+}
+
+/* ---- Beside the cases: sleeps and callbacks ---------------------------- */
+
+static int sleep_10_and_20(void *job)
+{
+    int err = sleep_ms(10);
+    return err ? err : sleep_and_note(job);
+}
+
+static int burn_5_and_sleep(void *job)
+{
+    burn(5);
+    return sleep_and_note(job);
+}
+
+static int one_deadline_from_three_sides(void *job)
+{
+    struct note a = {.text = "a", .ms = 30}, b = {.text = "b", .ms = 20};
+    struct note c = {.text = "c", .ms = 25};
+    struct async_task ts[3];
+    (void)job;
+
+    async_spawn(&ts[0], sleep_10_and_20, &b);
+    async_spawn(&ts[1], burn_5_and_sleep, &c);
+    async_spawn(&ts[2], sleep_and_note, &a);
+    return async_gather(ts, 3);
+}
+
+static void equal_deadlines_ring_as_they_were_set(void **state)
+{
+    (void)state;
+    TRACE_TO_END(one_deadline_from_three_sides,
+                 "30 c; 30 b; 35 a; 35 END returned 0");
+}
+
+static int sleep_less_than_nothing(void *job)
+{
+    (void)job;
+    ev("n");
+    int err = sleep_ms(-1000);
+    ev("n2");
+    if (!err)
+        err = async_yield();
+    ev("n3");
+    return err;
+}
+
+static int negative_sleep_beside_ticks(void *job)
+{
+    struct async_task ts[2];
+    int n = 3;
+    (void)job;
+
+    async_spawn(&ts[0], tick, &n);
+    async_spawn(&ts[1], sleep_less_than_nothing, NULL);
+    return async_gather(ts, 2);
+}
+
+static void a_negative_sleep_is_a_turn(void **state)
+{
+    (void)state;
+    TRACE_TO_END(negative_sleep_beside_ticks,
+                 "0 tick 0; 0 n; 0 tick 1; 0 n2; 0 tick 2; 0 n3; "
+                 "0 END returned 0");
+}
+
+static int burn_to_the_deadline(void *job)
+{
+    struct note slept = {.text = "slept", .ms = 10};
+    struct async_task t;
+    int n = 4;
+    (void)job;
+
+    async_spawn(&t, sleep_and_note, &slept);
+    int err = async_yield();
+    burn(10);
+    int second = tick(&n);
+    async_reap(&t, 1);
+    return err ? err : second;
+}
+
+static void a_due_sleeper_resumes_two_turns_later(void **state)
+{
+    (void)state;
+    TRACE_TO_END(burn_to_the_deadline,
+                 "10 tick 0; 10 tick 1; 10 tick 2; 10 slept; 10 tick 3; "
+                 "10 END returned 0");
+}
+
+static int callbacks_and_tasks(void *job)
+{
+    struct call one = {.callback.run = call, .text = "one"};
+    struct call three = {.callback.run = call, .text = "three"};
+    struct note two = {.text = "task 2"};
+    struct async_task t;
+    (void)job;
+
+    async_call_soon(&one.callback);
+    async_spawn(&t, note, &two);
+    async_call_soon(&three.callback);
+    int err = async_yield();
+    ev("main");
+    int second = async_await(&t);
+    return err ? err : second;
+}
+
+static void callbacks_and_tasks_stand_in_one_line(void **state)
+{
+    (void)state;
+    TRACE_TO_END(callbacks_and_tasks,
+                 "0 one; 0 task 2; 0 three; 0 main; 0 END returned 0");
+}
+
+static int due_at_once(void *job)
+{
+    struct alarm later = {.timer.due.run = ring, .text = "later"};
+    struct call soon = {.callback.run = call, .text = "soon"};
+    (void)job;
+
+    int err = call_later(&later, 0);
+    async_call_soon(&soon.callback);
+    int second = async_yield();
+    ev("main");
+    int third = async_yield();
+    ev("main again");
+    return err ? err : second ? second : third;
+}
+
+static void a_timer_due_at_once_stands_behind_what_is_ready(void **state)
+{
+    (void)state;
+    TRACE_TO_END(due_at_once, "0 soon; 0 main; 0 later; 0 main again; "
+                              "0 END returned 0");
+}
+
+static int clear_in_the_same_turn(void *job)
+{
+    struct alarm b = {.timer.due.run = ring, .text = "b"};
+    struct alarm a = {.timer.due.run = ring, .text = "a", .cleared = &b};
+    struct alarm c = {.timer.due.run = ring, .text = "c"};
+    (void)job;
+
+    int err = call_later(&a, 10);
+    int second = call_later(&b, 10);
+    int third = call_later(&c, 10);
+    int fourth = sleep_ms(20);
+    return err ? err : second ? second : third ? third : fourth;
+}
+
+static void a_timer_clears_one_that_is_due(void **state)
+{
+    (void)state;
+    TRACE_TO_END(clear_in_the_same_turn, "10 a; 10 c; 20 END returned 0");
+}
+
+/* Reads its byte only when it is called the third time. */
+struct late_reader {
+    struct async_fd fd;
+    int calls;
+};
+
+static void read_at_third_call(struct async_fd *fd, int events)
+{
+    struct late_reader *reader = (struct late_reader *)(void *)fd;
+    (void)events;
+
+    ev("readable");
+    if (++reader->calls == 3)
+        readable(fd, events);
+}
+
+static int level_triggered(void *job)
+{
+    const int *sockets = job;
+    struct late_reader reader = {
+        .fd = {.fd = sockets[0], .ready = read_at_third_call}};
+    int n = 4;
+
+    int err = async_fd_watch(&reader.fd, ASYNC_READABLE);
+    if (err)
+        return err;
+    if (write(sockets[1], "x", 1) != 1)
+        return -errno;
+    return tick(&n);
+}
+
+static void a_readable_descriptor_calls_back_each_turn(void **state)
+{
+    int sockets[2];
+    (void)state;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+    assert_string_equal(trace_to_end(level_triggered, sockets),
+                        "0 tick 0; 0 tick 1; 0 readable; 0 tick 2; "
+                        "0 readable; 0 tick 3; 0 readable; 0 readable x; "
+                        "0 END returned 0");
+    close(sockets[0]);
+    close(sockets[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -754,6 +1156,18 @@ int main(void)
         cmocka_unit_test(call_soon_fifo_next_turn),
         cmocka_unit_test(callback_exception_is_logged),
         cmocka_unit_test(io_before_due_timers),
+        cmocka_unit_test(grandchildren_start_behind_children),
+        cmocka_unit_test(a_task_of_the_last_turn_takes_its_first_step),
+        cmocka_unit_test(run_waits_for_leftovers_however_long),
+        cmocka_unit_test(a_chain_of_awaits_takes_a_turn_for_each),
+        cmocka_unit_test(who_awaits_a_cancelled_task_is_not_cancelled),
+        cmocka_unit_test(equal_deadlines_ring_as_they_were_set),
+        cmocka_unit_test(a_negative_sleep_is_a_turn),
+        cmocka_unit_test(a_due_sleeper_resumes_two_turns_later),
+        cmocka_unit_test(callbacks_and_tasks_stand_in_one_line),
+        cmocka_unit_test(a_timer_due_at_once_stands_behind_what_is_ready),
+        cmocka_unit_test(a_timer_clears_one_that_is_due),
+        cmocka_unit_test(a_readable_descriptor_calls_back_each_turn),
     };
 
     return cmocka_run_group_tests(tests, use_virtual_clock, NULL);
