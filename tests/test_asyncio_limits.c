@@ -406,7 +406,8 @@ static int limit_an_older_task(void *job)
     return err;
 }
 
-/* The older task ends in time, but its end is a turn away from await_it. */
+/* As in asyncio with a coroutine that awaits the task: its end is a turn away
+   from there. */
 static void wait_for_tie_with_an_older_task(void **state)
 {
     (void)state;
