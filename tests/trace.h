@@ -44,27 +44,37 @@ static void trace_event(const char *event)
 }
 
 /*
- * A report becomes an event: LOG, what it says before it says where, and behind
- * a bar the error that nobody looked at.
+ * A report becomes an event: LOG, its first sentence without the place, and
+ * behind a bar the error that nobody looked at.
  */
 static void trace_report(char *report)
 {
-    char event[256];
-    char *where = strstr(report, ", spawned at ");
-    char *error = strstr(report, "nobody looked: ");
+    char event[256], error[ASYNC_ERRMSG_SIZE] = "";
+    const char *looked = strstr(report, "nobody looked: ");
+    char *place = strstr(report, ", spawned at ");
 
-    if (!where)
-        where = strstr(report, ", at ");
-    if (!where)
-        where = strstr(report, ".\n");
-    if (where)
-        *where = '\0';
-    if (error) {
-        error = strchr(error, ':') + 2;
-        error[strcspn(error, "\n") - 1] = '\0'; /* the full stop */
+    if (looked) {
+        looked = strchr(looked, ':') + 2;
+        snprintf(error, sizeof error, "%.*s", (int)strcspn(looked, "\n") - 1,
+                 looked);
     }
-    snprintf(event, sizeof event, "LOG %s%s%s", report, error ? " | " : "",
-             error ? error : "");
+    if (!place)
+        place = strstr(report, ", at ");
+    if (place) {
+        char *rest = place + strcspn(place, "\n") - 1; /* its full stop */
+        memmove(place, rest, strlen(rest) + 1);
+    }
+    char *end = strstr(report, ".\n"), *colon = strstr(report, ":\n");
+    if (colon && (!end || colon < end))
+        end = colon;
+    if (end)
+        *end = '\0';
+    for (char *line = report; (line = strstr(line, "\n  "));) {
+        *line = ' ';
+        memmove(line + 1, line + 3, strlen(line + 3) + 1);
+    }
+    snprintf(event, sizeof event, "LOG %s%s%s", report, *error ? " | " : "",
+             error);
     trace_event(event);
 }
 
