@@ -200,7 +200,8 @@ static int bg(void *job)
 
 static int run_cancels_leftovers_main(void *job)
 {
-    struct background a = {"a", 50}, b = {"b", 20};
+    /* static: the frame is gone when they clean up */
+    static struct background a = {"a", 50}, b = {"b", 20};
     struct async_task tasks[2];
     (void)job;
 
