@@ -1,8 +1,8 @@
 /*
  * test_gather.c - gather, gather_all, gather_each and reap.
  *
- * The names of asyncio's cases where ours are equal to them; our gather's
- * failures are equal to a TaskGroup's.
+ * asyncio's own cases are in test_asyncio_*.c; our gather's failures are equal
+ * to a TaskGroup's.
  */
 #include "trace.h"
 
@@ -53,25 +53,6 @@ static int spawn_and_gather(struct work *works, size_t n,
 
 /* ---- Success ----------------------------------------------------------- */
 
-static int three_works(void *job)
-{
-    struct work works[] = {{.name = "a", .ms = 20},
-                           {.name = "b", .ms = 30},
-                           {.name = "c", .ms = 10}};
-    (void)job;
-
-    int err = spawn_and_gather(works, 3, async_gather);
-    ev("%d %d %d", works[0].value, works[1].value, works[2].value);
-    return err;
-}
-
-static void gather_results_in_argument_order(void **state)
-{
-    (void)state;
-    TRACE(three_works, "10 c done; 20 a done; 30 b done; 30 gather: success; "
-                       "30 20 30 10");
-}
-
 static int tick(void *job)
 {
     for (int i = 0; i < *(int *)job; i++) {
@@ -103,35 +84,6 @@ static void gather_empty(void **state)
 {
     (void)state;
     TRACE(gather_nothing, "0 0; 0 0; 0 no tick so far; 0 tick 0");
-}
-
-static int yield_once(void *job)
-{
-    (void)job;
-    int err = async_yield();
-    ev("q end");
-    return err;
-}
-
-static int count_turns(void *job)
-{
-    struct async_task ticker, task;
-    int n = 6;
-    (void)job;
-
-    async_spawn(&ticker, tick, &n);
-    async_spawn(&task, yield_once, NULL);
-    int err = async_gather(&task, 1);
-    ev("main resumed");
-    return err ? err : async_await(&ticker);
-}
-
-static void gather_wakeup_ticks(void **state)
-{
-    (void)state;
-    TRACE(count_turns,
-          "0 tick 0; 0 tick 1; 0 q end; 0 tick 2; 0 tick 3; 0 main resumed; "
-          "0 tick 4; 0 tick 5");
 }
 
 static int gather_ended_tasks(void *job)
@@ -489,9 +441,7 @@ static void a_set_gathered_by_two(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gather_results_in_argument_order),
         cmocka_unit_test(gather_empty),
-        cmocka_unit_test(gather_wakeup_ticks),
         cmocka_unit_test(gather_over_finished_tasks_takes_two_turns),
         cmocka_unit_test(taskgroup_failure_cancels_siblings),
         cmocka_unit_test(gather_earliest_failure_wins),

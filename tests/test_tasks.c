@@ -1,8 +1,7 @@
 /*
  * test_tasks.c - spawn, await, cancel and sleep: who runs when.
  *
- * Where a test has the name of a case observed from CPython's asyncio, the
- * order of events and their times are equal to it.
+ * asyncio's own cases are in test_asyncio_*.c.
  */
 #include "trace.h"
 
@@ -109,27 +108,6 @@ static void await_done_task_does_not_yield(void **state)
     TRACE(await_ended_task, "0 child; 0 child end; 10 -5; 10 -5 -5; "
                             "10 no tick so far; 10 tick 0; 10 tick 1; "
                             "10 tick 2");
-}
-
-static int await_takes_a_turn(void *job)
-{
-    struct step child = {.name = "child"};
-    struct async_task task, ticker;
-    int n = 5;
-    (void)job;
-
-    async_spawn(&ticker, tick, &n);
-    async_spawn(&task, step, &child);
-    int err = async_await(&task);
-    ev("main resumed");
-    return err ? err : async_await(&ticker);
-}
-
-static void await_task_wakeup_ticks(void **state)
-{
-    (void)state;
-    TRACE(await_takes_a_turn, "0 tick 0; 0 child; 0 tick 1; 0 child end; "
-                              "0 tick 2; 0 main resumed; 0 tick 3; 0 tick 4");
 }
 
 struct waiter {
@@ -262,63 +240,6 @@ static void sleep_infinity_ends_when_cancelled(void **state)
     TRACE(cancel_endless_sleep, "1000000000 the task was cancelled");
 }
 
-static int spin(void *job)
-{
-    (void)job;
-    for (int i = 0; i < 5; i++) {
-        async_block(0.010);
-        ev("spin %d", i);
-        int err = async_yield();
-        if (err)
-            return err;
-    }
-    return 0;
-}
-
-static int spin_beside_timer(void *job)
-{
-    struct step timer = {.name = "timer", .ms = 25};
-    struct async_task tasks[2];
-    (void)job;
-
-    async_spawn(&tasks[0], step, &timer);
-    async_spawn(&tasks[1], spin, NULL);
-    return async_gather(tasks, 2);
-}
-
-static void sleep0_does_not_starve_timers(void **state)
-{
-    (void)state;
-    TRACE(spin_beside_timer,
-          "0 timer; 10 spin 0; 20 spin 1; 30 spin 2; 40 spin 3; 50 spin 4; "
-          "50 timer end");
-}
-
-static int block_then_wake(void *job)
-{
-    struct step steps[] = {{.name = "30", .ms = 30},
-                           {.name = "10", .ms = 10},
-                           {.name = "20", .ms = 20}};
-    struct async_task tasks[3];
-    (void)job;
-
-    for (int i = 0; i < 3; i++)
-        async_spawn(&tasks[i], step, &steps[i]);
-    int err = async_yield();
-    if (err)
-        return err;
-    async_block(0.100);
-    ev("burned");
-    return async_gather(tasks, 3);
-}
-
-static void late_timers_by_deadline(void **state)
-{
-    (void)state;
-    TRACE(block_then_wake, "0 30; 0 10; 0 20; 100 burned; 100 10 end; "
-                           "100 20 end; 100 30 end");
-}
-
 /* ---- Cancelling -------------------------------------------------------- */
 
 static int cancel_new_task(void *job)
@@ -338,69 +259,6 @@ static void cancel_before_start(void **state)
 {
     (void)state;
     TRACE(cancel_new_task, "0 1; 0 the task was cancelled; 0 0");
-}
-
-static int cancelled_twice(void *job)
-{
-    (void)job;
-    int err = sleep_ms(1000);
-    ev("1st %s %d", async_strerror(err), async_cancelling());
-    err = sleep_ms(20);
-    ev("2nd %d", err);
-    return 0;
-}
-
-static int cancel_twice(void *job)
-{
-    struct async_task task;
-    (void)job;
-
-    async_spawn(&task, cancelled_twice, NULL);
-    int err = sleep_ms(10);
-    if (err)
-        return err;
-    async_cancel(&task);
-    async_cancel(&task);
-    return async_await(&task);
-}
-
-static void cancel_twice_before_delivery(void **state)
-{
-    (void)state;
-    TRACE(cancel_twice, "10 1st the task was cancelled 2; 30 2nd 0");
-}
-
-static int await_a_child(void *job)
-{
-    struct async_task task;
-
-    async_spawn(&task, step, job);
-    int err = async_await(&task);
-    ev("mid: %s", async_strerror(err));
-    return err;
-}
-
-static int cancel_a_chain(void *job)
-{
-    struct step leaf = {.name = "leaf", .ms = 1000};
-    struct async_task task;
-    (void)job;
-
-    async_spawn(&task, await_a_child, &leaf);
-    int err = sleep_ms(10);
-    if (err)
-        return err;
-    async_cancel(&task);
-    ev("main: %s", async_strerror(async_await(&task)));
-    return 0;
-}
-
-static void cancel_flows_down_await_chain(void **state)
-{
-    (void)state;
-    TRACE(cancel_a_chain, "0 leaf; 10 leaf: the task was cancelled; "
-                          "10 mid: the task was cancelled; "
-                          "10 main: the task was cancelled");
 }
 
 static int cancel_itself(void *job)
@@ -601,18 +459,13 @@ int main(void)
         cmocka_unit_test(task_starts_at_next_tick),
         cmocka_unit_test(await_coroutine_is_a_call),
         cmocka_unit_test(await_done_task_does_not_yield),
-        cmocka_unit_test(await_task_wakeup_ticks),
         cmocka_unit_test(two_waiters_one_task),
         cmocka_unit_test(a_task_awaited_and_gathered),
         cmocka_unit_test(await_of_a_task_never_spawned),
         cmocka_unit_test(sleep_equal_deadline_fifo),
         cmocka_unit_test(sleep_negative_and_nan),
         cmocka_unit_test(sleep_infinity_ends_when_cancelled),
-        cmocka_unit_test(sleep0_does_not_starve_timers),
-        cmocka_unit_test(late_timers_by_deadline),
         cmocka_unit_test(cancel_before_start),
-        cmocka_unit_test(cancel_twice_before_delivery),
-        cmocka_unit_test(cancel_flows_down_await_chain),
         cmocka_unit_test(cancel_pending_at_return),
         cmocka_unit_test(await_after_the_parent_returned),
         cmocka_unit_test(tasks_that_await_each_other),
