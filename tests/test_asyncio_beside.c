@@ -983,6 +983,249 @@ static void event_set_cleared_and_one_listener_cancelled(void **state)
     TRACE_TO_END(set_clear_cancel, "10 got; 10 cancelled; 10 END returned 0");
 }
 
+/* ---- Several of these at once ------------------------------------------ */
+
+static int fail_beside_a_leftover(void *job)
+{
+    /* static: the frame is gone when it cleans up */
+    static struct d a = {.name = "a", .ms = 1000, .cleanup_ms = 20};
+    struct async_task t;
+    (void)job;
+
+    async_spawn(&t, d, &a);
+    int err = sleep_ms(10);
+    return err ? err : async_raise(-EINVAL, "boom");
+}
+
+static void run_fails_and_leaves_a_task_behind(void **state)
+{
+    (void)state;
+    TRACE_WITH_REPORTS(fail_beside_a_leftover,
+                       "10 LOG never awaited: task 2, d; 10 a cancelled; "
+                       "30 a cleaned; 30 END raised boom");
+}
+
+static int ask_again_when_cancelled(void *job)
+{
+    int err = async_semaphore_acquire(job);
+
+    if (err)
+        ev("cancelled");
+    err = async_semaphore_acquire(job);
+    if (err)
+        return err;
+    ev("in after all");
+    async_semaphore_release(job);
+    return 0;
+}
+
+static int cancel_who_asks_again(void *job)
+{
+    struct async_semaphore s = {.permits = 1};
+    struct async_task t;
+    (void)job;
+
+    int err = async_semaphore_acquire(&s);
+    async_spawn(&t, ask_again_when_cancelled, &s);
+    int second = sleep_ms(10);
+    async_cancel(&t);
+    int third = sleep_ms(10);
+    async_semaphore_release(&s);
+    ev("main: %s", async_strerror(async_await(&t)));
+    return err ? err : second ? second : third;
+}
+
+static void a_cancelled_waiter_asks_again(void **state)
+{
+    (void)state;
+    TRACE_TO_END(cancel_who_asks_again,
+                 "10 cancelled; 20 in after all; 20 main: success; "
+                 "20 END returned 0");
+}
+
+static int swallow_one_limit(void *job)
+{
+    (void)job;
+    if (sleep_ms(1000))
+        ev("swallowed");
+    int err = sleep_ms(1000);
+    if (!err)
+        ev("never");
+    return err;
+}
+
+static int inner_limit(void *job)
+{
+    return async_wait_for(swallow_one_limit, job, 0.05);
+}
+
+static int outer_limit(void *job)
+{
+    int err = async_wait_for(inner_limit, job, 0.1);
+
+    ev("main: %s", async_strerror(err));
+    return 0;
+}
+
+static void who_swallows_one_limit_meets_the_next(void **state)
+{
+    (void)state;
+    TRACE_TO_END(outer_limit, "50 swallowed; 100 main: the time was up; "
+                              "100 END returned 0");
+}
+
+static int inner_group(void *job)
+{
+    struct d ds[] = {{.name = "x", .ms = 50, .cleanup_ms = 10},
+                     {.name = "y", .ms = 20, .bad = true}};
+    (void)job;
+    return async_gather_each(d, ds, 2);
+}
+
+static int outer_group(void *job)
+{
+    struct d z = {.name = "z", .ms = 100, .cleanup_ms = 5};
+    struct async_task ts[2];
+    (void)job;
+
+    async_spawn(&ts[0], inner_group, NULL);
+    async_spawn(&ts[1], d, &z);
+    int err = async_gather(ts, 2);
+    ev("caught %s", async_errmsg(err));
+    return err == -EINVAL ? 0 : err;
+}
+
+static void a_failure_climbs_through_two_gathers(void **state)
+{
+    (void)state;
+    TRACE_TO_END(outer_group, "20 y fails; 20 x cancelled; 30 x cleaned; "
+                              "30 z cancelled; 35 z cleaned; 35 caught y; "
+                              "35 END returned 0");
+}
+
+struct with_limit {
+    struct d d;
+    double seconds;
+};
+
+static int run_with_limit(void *job)
+{
+    struct with_limit *it = job;
+
+    return async_wait_for(d, &it->d, it->seconds);
+}
+
+static int limits_in_a_group(void *job)
+{
+    struct with_limit a = {{.name = "a", .ms = 100, .cleanup_ms = 10}, 0.02};
+    struct with_limit b = {{.name = "b", .ms = 100, .cleanup_ms = 10}, 0.2};
+    struct d c = {.name = "c", .ms = 60};
+    struct async_task ts[3];
+    (void)job;
+
+    async_spawn(&ts[0], run_with_limit, &a);
+    async_spawn(&ts[1], run_with_limit, &b);
+    async_spawn(&ts[2], d, &c);
+    int err = async_gather(ts, 3);
+    ev("caught %s", async_strerror(err));
+    return err == ASYNC_ETIMEDOUT ? 0 : err;
+}
+
+/* A cancellation takes a turn more to reach b, behind its limit. */
+static void a_limit_that_is_up_cancels_its_siblings(void **state)
+{
+    (void)state;
+    TRACE_TO_END(limits_in_a_group,
+                 "20 a cancelled; 30 a cleaned; 30 c cancelled; "
+                 "30 b cancelled; 40 b cleaned; 40 caught the time was up; "
+                 "40 END returned 0");
+}
+
+static int call_itself(void *job)
+{
+    int k = *(int *)job, below = k - 1;
+    int err = k ? call_itself(&below) : 0;
+
+    if (!err)
+        err = sleep_ms(10);
+    ev("%d", k);
+    return err;
+}
+
+static int two_call_themselves(void *job)
+{
+    int depths[] = {2, 1};
+    (void)job;
+    return async_gather_each(call_itself, depths, 2);
+}
+
+static void calls_within_calls_sleep_in_turn(void **state)
+{
+    (void)state;
+    TRACE_TO_END(two_call_themselves,
+                 "10 0; 10 0; 20 1; 20 1; 30 2; 30 END returned 0");
+}
+
+static struct end items[] = {{.name = "0"}, {.name = "1"}, {.name = "2"},
+                             {.name = "3"}, {.name = "4"}, {.name = "5"}};
+
+static int produce(void *job)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < sizeof items / sizeof *items && !err; i++) {
+        err = async_queue_put(job, &items[i]);
+        if (!err)
+            ev("put %s", items[i].name);
+    }
+    if (err)
+        ev("producer cancelled");
+    return err;
+}
+
+static int consume_and_fail(void *job)
+{
+    struct end *item;
+    int err = 0;
+
+    for (int i = 0; i < 3 && !err; i++) {
+        void *got = NULL;
+        err = async_queue_get(job, &got);
+        if (err)
+            return err;
+        item = got;
+        ev("got %s", item->name);
+        err = sleep_ms(10);
+    }
+    return err ? err : async_raise(-EINVAL, "consumer");
+}
+
+static int produce_and_consume(void *job)
+{
+    struct async_queue q = {.capacity = 2};
+    struct async_task ts[2];
+    void *rest;
+    (void)job;
+
+    async_spawn(&ts[0], produce, &q);
+    async_spawn(&ts[1], consume_and_fail, &q);
+    int err = async_gather(ts, 2);
+    ev("caught %s, %zu", async_errmsg(err), q.count);
+    while (q.count)
+        if (async_queue_get(&q, &rest)) /* to free the queue's memory */
+            break;
+    return err == -EINVAL ? 0 : err;
+}
+
+static void a_consumer_fails_and_its_producer_is_cancelled(void **state)
+{
+    (void)state;
+    TRACE_TO_END(produce_and_consume,
+                 "0 put 0; 0 put 1; 0 got 0; 0 put 2; 10 got 1; 10 put 3; "
+                 "20 got 2; 20 put 4; 30 producer cancelled; "
+                 "30 caught consumer, 2; 30 END returned 0");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1010,6 +1253,13 @@ int main(void)
         cmocka_unit_test(queue_is_fifo_on_both_sides),
         cmocka_unit_test(queue_room_passes_over_cancelled_putters),
         cmocka_unit_test(event_set_cleared_and_one_listener_cancelled),
+        cmocka_unit_test(run_fails_and_leaves_a_task_behind),
+        cmocka_unit_test(a_cancelled_waiter_asks_again),
+        cmocka_unit_test(who_swallows_one_limit_meets_the_next),
+        cmocka_unit_test(a_failure_climbs_through_two_gathers),
+        cmocka_unit_test(a_limit_that_is_up_cancels_its_siblings),
+        cmocka_unit_test(calls_within_calls_sleep_in_turn),
+        cmocka_unit_test(a_consumer_fails_and_its_producer_is_cancelled),
     };
 
     return cmocka_run_group_tests(tests, use_virtual_clock, NULL);
