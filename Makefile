@@ -153,6 +153,7 @@ PLAIN_PROGRAMS := $(PLAIN:%=$(BUILD)/%)
 FULL_PROGRAMS := $(FULL:%=$(BUILD)/%) $(BUILD)/bin/mock_llm \
     $(BENCHES:%=$(BUILD)/%)
 TEST_PROGRAMS := $(TESTS:%=$(BUILD)/%)
+FUZZED := $(BUILD)/tests/fuzz/interpreter
 JUDGE := $(BUILD)/bin/verify
 DRIVERS := $(BUILD)/verify/driver.o $(GRADERS:%=$(BUILD)/%.driver.o)
 
@@ -164,14 +165,16 @@ $(JUDGE): $(call objects,$(filter-out verify/driver.c,$(wildcard verify/*.c)))
 $(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(filter-out \
     $(TESTS:=.c),$(wildcard tests/*.c))) $(ALL_LIBRARIES)
 
+$(FUZZED): $(FUZZED).o $(RUNTIME)
+
 $(FULL_PROGRAMS): LDLIBS = $(LLM_LIBS)
 $(TEST_PROGRAMS): LDLIBS = $(TEST_LIBS)
-$(PLAIN_PROGRAMS) $(FULL_PROGRAMS) $(TEST_PROGRAMS) $(JUDGE):
+$(PLAIN_PROGRAMS) $(FULL_PROGRAMS) $(TEST_PROGRAMS) $(FUZZED) $(JUDGE):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) $(LDLIBS) -lpthread -lm
 
--include $(wildcard $(BUILD)/*/*.d $(BUILD)/lib/*/*.d)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/lib/*/*.d $(BUILD)/tests/*/*.d)
 
 # ---- Targets with a number -------------------------------------------------
 
@@ -214,7 +217,8 @@ $(EXERCISES:=.c):
 
 # ---- Targets without a number ----------------------------------------------
 
-.PHONY: advice help all kit verify test mock bench-mock clean format lint skeletons \
+.PHONY: advice help all kit verify test fuzz mock bench-mock clean format lint \
+    skeletons \
     compile_commands.json
 
 advice:
@@ -227,7 +231,7 @@ help:
 
 # A student's unfinished exercise does not keep the kit from being tested.
 kit: $(filter-out $(BUILD)/exercises/%,$(PLAIN_PROGRAMS) $(FULL_PROGRAMS)) \
-    $(TEST_PROGRAMS) $(JUDGE) judge_parts
+    $(TEST_PROGRAMS) $(FUZZED) $(JUDGE) judge_parts
 all: kit $(EXERCISES:%=$(BUILD)/%)
 
 verify: $(JUDGE) judge_parts
@@ -260,6 +264,13 @@ test: $(PICKED_PROGRAMS) $(if $(PICKED_SCRIPTS),kit)
 	@BUILD=$(BUILD) PARTS=$(PARTS) SANITIZED=$(SANITIZED) UNDER='$(UNDER)' \
 	    tests/run $(PICKED_PROGRAMS) $(PICKED_SCRIPTS)
 
+# Random programs, on the runtime and on CPython: see tests/fuzz/fuzz.py.
+PYTHON ?= $(or $(shell command -v python3.11),python3)
+fuzz: $(FUZZED)
+	@tools/install-deps fuzz
+	@exec $(PYTHON) -B tests/fuzz/fuzz.py $(FUZZED) --keep \
+	    --seed $(or $(SEED),1) --count $(or $(N),10000)
+
 mock: $(BUILD)/bin/mock_llm
 	@exec $(UNDER) $< $(ARGS)
 
@@ -276,7 +287,7 @@ vocab:
 # Attacks on the judge, some of which are no C, are left as they are; mutants are
 # wrong on purpose.
 C_FILES := $(wildcard $(foreach folder,lib/* lessons exercises solutions verify \
-    bench \
+    bench tests/fuzz \
     verify/alternatives/* verify/mutants/* tests,$(folder)/*.c $(folder)/*.h))
 SHELL_FILES := $(filter-out %/skeletons,$(wildcard tools/*)) tests/run \
     $(SCRIPTS) $(addprefix tests/npm_clients/,install clients.sh peer) .ci/run
