@@ -85,8 +85,9 @@ def smaller(program):
                     yield without(program, number, section, start, size)
                 size //= 2
     for number in range(len(program.bodies)):
-        if program.bodies[number][2] != 'reap':
-            yield changed(program, number, 2, 'reap')
+        lasts = ['reap', 'leave', 'gather_all', 'gather']
+        for last in lasts[:lasts.index(program.bodies[number][2])]:
+            yield changed(program, number, 2, last)
         for section in 0, 1:
             operations = program.bodies[number][section]
             for index, operation in enumerate(operations):

@@ -237,7 +237,7 @@ static void release_all(struct frame *frame)
             async_semaphore_release(&run.semaphores[i]);
 }
 
-/* Nothing that a frame has spawned outlives it. */
+/* Not by all: what a task leaves is the runtime's to end. */
 static int wait_for_spawned(struct frame *frame)
 {
     size_t n = (size_t)frame->spawned_count;
@@ -246,7 +246,8 @@ static int wait_for_spawned(struct frame *frame)
         return async_gather(frame->handles, n);
     if (strcmp(frame->body->last, "gather_all") == 0)
         return async_gather_all(frame->handles, n);
-    async_reap(frame->handles, n);
+    if (strcmp(frame->body->last, "reap") == 0)
+        async_reap(frame->handles, n);
     return 0;
 }
 
@@ -706,34 +707,39 @@ static void help_out(void)
         async_cancel(run.tasks[i]->handle);
 }
 
-static int execute_root(void *job)
-{
-    int err = execute(job);
-
-    run.root_ended = true;
-    return err;
-}
-
-/* What is left in them would hold memory. */
+/* What is left in them would hold memory. They suspend nobody. */
 static void empty_queues(void)
 {
     void *item;
 
     for (int i = 0; i < program.queue_count; i++) {
         run.left_in_queue[i] = run.queues[i].count;
-        while (run.queues[i].count && !async_queue_get(&run.queues[i], &item)) {
-            /* They suspend nobody. */
-        }
+        while (run.queues[i].count)
+            if (async_queue_get(&run.queues[i], &item))
+                return;
     }
+}
+
+/* The first body's task, and whether it and what it left have ended. */
+static struct async_task root;
+
+static int await_root(void *job)
+{
+    int err = async_await(&root);
+
+    (void)job;
+    run.root_ended = true;
+    return err;
 }
 
 static int supervise(void *job)
 {
     struct frame *frame = job;
-    struct async_task root;
+    struct async_task waiting;
 
     run.tasks[run.task_count++] = new_task(frame, &root);
-    async_spawn(&root, execute_root, frame);
+    async_spawn(&root, execute, frame);
+    async_spawn(&waiting, await_root, NULL);
     while (!run.root_ended) {
         int err = async_sleep(SUPERVISED);
         if (err)
@@ -742,7 +748,7 @@ static int supervise(void *job)
             help_out();
     }
     empty_queues();
-    return async_await(&root);
+    return async_await(&waiting);
 }
 
 static void run_program(void)

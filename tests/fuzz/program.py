@@ -14,7 +14,7 @@ program ends.
       try sleep 10          unless it is marked: the error is swallowed then
     cleanup                 done on every way out, as in a finally
       yield
-    last reap               how it waits for the tasks it spawned
+    last reap               how it waits for the tasks it spawned; leave: not
     end
 
 A task is named by a number: of all that were spawned, in order; where there
@@ -159,7 +159,8 @@ def generate(random, seed):
         cleanup = []
         if random.random() < 0.3:
             cleanup = draw.operations(names, number, 1, 3)
-        last = random.choice(['reap', 'gather', 'gather_all', 'gather_all'])
+        last = random.choice(['reap', 'gather', 'gather_all', 'gather_all',
+                              'leave'][:draw.lasts])
         program.bodies.append((operations, cleanup, last))
     return program
 
@@ -172,6 +173,7 @@ class Draw:
         self.names = names
         self.count = count  # of bodies
         self.swallowing = random.choice([0.2, 0.5, 0.8])
+        self.lasts = random.choice([4, 4, 5])
         # Few different times: many things fall together then.
         self.times = random.sample([1, 2, 3, 5, 10, 20, 30], 3)
 

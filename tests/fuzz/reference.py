@@ -5,6 +5,7 @@ Each of those rules has a name, and touch() notes which of them a program met,
 so that none of them hides more than it says:
 
   equal deadlines      fire in the order they were set (asyncio: unspecified)
+  nothing outlives     a task that returns cancels whom it left and waits for them
   gather cancels       gather: a failure cancels the others, which are waited
                        for (as by TaskGroup)
   cancelled once       what gathers tells its tasks once, not at each cancel
@@ -20,7 +21,7 @@ Tasks are of asyncio's Python implementation, where a cancel can be held back.
 """
 import asyncio
 import heapq
-from asyncio import events, tasks
+from asyncio import events, futures, tasks
 
 # A millisecond of the program is a second of the loop: no fractions.
 SUPERVISED = 100_000  # when a program that hangs is helped out
@@ -120,22 +121,63 @@ class Loop(asyncio.BaseEventLoop):
 # ---- What differs by design -----------------------------------------------
 
 class Task(tasks._PyTask):
-    """A task that can be inside of shields, and what is known of it."""
+    """A task that can be inside of shields, and waits for its children."""
 
-    def __init__(self, coroutine, run, frame):
-        super().__init__(coroutine, loop=run.loop)
+    def __init__(self, run, frame, parent):
+        super().__init__(self.whole(), loop=run.loop)
         self.run = run
         self.frame = frame
-        self.shields = 0
-        self.held = False
-        self.children = []      # all that it spawned
+        self.parent = parent
+        self.children = []      # all that it started
         self.awaits = []        # others' tasks that it waits for now
+        self.shields = 0
+        self.held = False       # a cancel, until the last shield is left
         self.collected = False  # somebody got its result
         self.watched = self.noticed = False  # by wait_any
+        self.returned = self.leaving = False
         self.add_done_callback(run.ended.append)
+        if parent:
+            parent.children.append(self)
+
+    async def whole(self):
+        self.failure = await attempt(self.frame.execute())
+        if any(not child.collected for child in self.children):
+            self.run.touch('nothing outlives')
+            self.returned = True
+            self.pending, self._must_cancel = self._must_cancel, False
+            self.run.loop.call_soon(self.leave)
+            await self.run.loop.create_future()
+        if self.failure:
+            raise self.failure
+
+    def leave(self):
+        self.leaving = True
+        for child in self.children:
+            child.cancel()
+        self.end_if_alone()
+
+    def end_if_alone(self):
+        if not all(child.done() for child in self.children):
+            return
+        self._coro.close()
+        if self.failure and not isinstance(self.failure,
+                                           asyncio.CancelledError):
+            futures._PyFuture.set_exception(self, self.failure)
+        elif self.failure or self.pending:
+            futures._PyFuture.cancel(self)
+        else:
+            futures._PyFuture.set_result(self, None)
+
+    def _Future__schedule_callbacks(self):
+        """It has ended: so has its parent, if that waits for no other."""
+        super()._Future__schedule_callbacks()
+        if self.parent and self.parent.leaving:
+            self.parent.end_if_alone()
 
     def cancel(self, msg=None):
-        if not self.shields or self.done():
+        if self.done() or self.returned:
+            return False
+        if not self.shields:
             return super().cancel(msg)
         self.run.touch('shield defers')
         self._num_cancels_requested += 1
@@ -376,8 +418,10 @@ class Frame:
         for semaphore, held in zip(self.run.semaphores, self.held):
             for _ in range(held):
                 release(semaphore)
-        operation = {'reap': reap, 'gather': gather, 'gather_all': gather_all}
-        last = await attempt(self.over(operation[self.last], self.spawned))
+        last = None
+        if self.last != 'leave':
+            how = {'reap': reap, 'gather': gather, 'gather_all': gather_all}
+            last = await attempt(self.over(how[self.last], self.spawned))
         self.note(f'end {text_of(error or last)}{results(self.spawned)}')
         if error or last:
             raise error or last
@@ -403,9 +447,7 @@ class Frame:
     # -- Tasks
 
     def start(self, frame):
-        task = Task(frame.execute(), self.run, frame)
-        asyncio.current_task().children.append(task)
-        return task
+        return Task(self.run, frame, asyncio.current_task())
 
     async def do_spawn(self, body):
         frame = self.child(body)
@@ -519,15 +561,16 @@ class Frame:
         if limit < 0:
             await frame.execute()
         else:
-            await wait_for(self.run, self.start(frame), limit)
+            child = self.start(frame)
+            await self.over(lambda run, _: wait_for(run, child, limit), [child])
 
     async def do_each(self, body, count):
-        await gather(self.run, self.start_each(body, count))
+        await self.over(gather, self.start_each(body, count))
 
     async def do_each_all(self, body, count):
         members = self.start_each(body, count)
         try:
-            await gather_all(self.run, members)
+            await self.over(gather_all, members)
         finally:
             self.detail = ''.join(' ' + code_of(task) for task in members)
 
@@ -613,7 +656,7 @@ def code_of(task):
 
 
 def results(members):
-    return ''.join(' ' + (text_of(task.error()) if task.done() else 'runs')
+    return ''.join(' ' + (text_of(task.error()) if task.collected else 'runs')
                    for task in members)
 
 
@@ -655,7 +698,7 @@ class Run:
         self.queues = [Queue(capacity) for capacity in program.queues]
         self.events = [asyncio.Event() for _ in range(program.events)]
         frame = Frame(self, 0, 'm', False)
-        root = Task(frame.execute(), self, frame)
+        root = Task(self, frame, None)
         self.tasks.append(root)
         while not root.done():
             await asyncio.sleep(SUPERVISED)
