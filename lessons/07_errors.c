@@ -6,11 +6,10 @@
  * to whoever awaits it, until somebody knows what to do about it.
  *
  * Run it:  make lesson7 (2 s; at once: ASYNC_CLOCK=virtual make lesson7)
- * Predict: The call to the API fails, first where nobody looks, then
- *          where somebody does. How often is "Report written." printed?
+ * Predict: The call to the API fails. How often is "Report written."
+ *          printed, where nobody looks and where somebody does?
  * Expect:  (among other lines)
  *     Report written.
- *     Summary: an empty one. It took 1.0 s.
  *     Meanwhile, something else...
  *     Error caught: API rate limit exceeded!
  * Chapter: Part 4, "Basic Try/Except with Async".
@@ -112,14 +111,13 @@ static int run(const char *title, async_fn *way)
 
 int main(void)
 {
-    lesson_begin("The call to the API fails, first where nobody looks,\n"
-                 "then where somebody does. How often is \"Report written.\"\n"
-                 "printed?");
+    lesson_begin("The call to the API fails. How often is \"Report written.\"\n"
+                 "printed, where nobody looks and where somebody does?");
 
     int status = run("Nobody looks at the error", write_report_careless);
     if (status == 0)
         status = run("\nIt travels up, and is caught", catch_it);
     if (status == 0)
-        lesson_end("once, where nobody looked; and there was nothing in it");
+        lesson_end("once, where nobody looked: of an empty summary");
     return status;
 }
