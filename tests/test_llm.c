@@ -338,6 +338,7 @@ static void test_the_request(void **state)
     assert_non_null(strstr(request, "\r\nContent-Type: application/json\r\n"));
     assert_non_null(strstr(request, "\r\nOpenAI-Organization: org-1\r\n"));
     assert_non_null(strstr(request, "\r\nOpenAI-Project: proj-2\r\n"));
+    assert_non_null(strstr(request, "\r\nUser-Agent: libllm/"));
     assert_null(strstr(request, "\r\nExpect:"));
     assert_string_equal(
         cJSON_GetStringValue(cJSON_GetObjectItem(json, "model")), "gpt-4");
@@ -556,6 +557,27 @@ static void test_nobody_listens(void **state)
                                   : async_run(llm_chat, &chat),
                          LLM_ECONNECTION);
         assert_string_equal(chat.error.message, expected);
+        llm_client_free(client);
+    }
+}
+
+/* test_tls.sh starts a server whose certificate it has made up. */
+static void test_an_unknown_certificate(void **state)
+{
+    const char *url = getenv("LLM_TLS_URL");
+
+    (void)state;
+    if (!url)
+        skip();
+    for (int blocking = 0; blocking < 2; blocking++) {
+        struct llm_client *client = client_at(url);
+        struct llm_chat chat = chat_of(client, &hello);
+
+        assert_int_equal(blocking ? llm_chat_blocking(&chat)
+                                  : async_run(llm_chat, &chat),
+                         LLM_ECONNECTION);
+        assert_non_null(strstr(chat.error.message, "certificate"));
+        assert_int_equal(chat.error.status, 0);
         llm_client_free(client);
     }
 }
@@ -1078,6 +1100,7 @@ int main(void)
         cmocka_unit_test(test_an_answer_too_large),
         cmocka_unit_test(test_broken_transfers),
         cmocka_unit_test(test_nobody_listens),
+        cmocka_unit_test(test_an_unknown_certificate),
         cmocka_unit_test(test_a_server_that_is_gone),
         cmocka_unit_test(test_no_answer_in_time),
         cmocka_unit_test(test_error_classes),

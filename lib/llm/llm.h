@@ -80,8 +80,8 @@ struct llm_error {
 struct llm_limiter {
     double requests_per_minute; /* in; 0: any number */
     double tokens_per_minute;   /* in; 0: any number */
-    int burst; /* in: requests that go at once after a rest; 0 is 1: none does,
-                  they are evenly spaced */
+    int burst; /* in: so many may go at once after a rest; 0: 1, and all are
+                  evenly spaced */
     struct llm_private_limiter { /* the module's, leave it alone */
         struct async_semaphore turn;
         double requests_paid, tokens_paid;
@@ -105,7 +105,7 @@ struct llm_price {
     double input, output;
 };
 
-/* For max_retries, where 0 means the usual number. */
+/* For max_retries, where 0 is the usual number. */
 #define LLM_NO_RETRIES (-1)
 
 /* All zeroes, or NULL for the options, is a good choice. */
@@ -124,9 +124,8 @@ struct llm_options {
     double timeout;         /* for each attempt of a chat; 0: 600 */
     double connect_timeout; /* for the connection; 0: 5 */
 
-    /* How often a chat that failed is sent again, if that may help. 0: 2 */
-    int max_retries;
-    uint64_t seed; /* of the waits' random part; 0: another one each time */
+    int max_retries; /* how often a chat is sent again; 0: 2 (LLM_NO_RETRIES) */
+    uint64_t seed;   /* of the waits' random part; 0: another one each time */
 
     /* NULL: none. It is not copied. A chat counts with an estimate of its
        prompt's tokens and its max_tokens; once answered, with its real ones. */
@@ -179,7 +178,7 @@ struct llm_chat {
     double temperature;                 /* in: 0 to 2; how free the model is */
     int max_tokens;                     /* in: of the answer; 0: no limit */
 
-    char *content;         /* out: the answer, to be freed */
+    char *content;         /* out: the answer, to be freed after each chat */
     char model[64];        /* out: by the provider's name */
     const char *provider;  /* out: such as "openai" */
     int prompt_tokens;     /* out: tokens of the messages; 0 if not told */
@@ -214,23 +213,6 @@ int llm_chat(void *chat) ASYNC_SUSPENDS;
  * [llm.chat(messages); The Story]
  */
 int llm_chat_blocking(struct llm_chat *chat);
-
-/* ---- Tokens ------------------------------------------------------------ */
-
-/*
- * How many tokens a text is for the client's model, or a negative errno value:
- * -EILSEQ (not UTF-8), -EINVAL, -ENOMEM. *exact says whether the number is the
- * model's own: for OpenAI's models it is, if `make vocab` has brought their
- * vocabularies, cl100k_base and o200k_base, into the folder vocab (or into that
- * which LLM_VOCAB names). Otherwise it is an estimate: a token for every four
- * bytes begun, about right for English. The marks of special tokens, such as
- * "<|endoftext|>", count as the text that they are. It does not suspend; the
- * first call reads the vocabulary, which takes some 30 ms. A chat has a few
- * tokens more than its texts.
- * [client.count_tokens(text), tiktoken: len(encoding.encode_ordinary(text))]
- */
-long llm_count_tokens(const struct llm_client *client, const char *text,
-                      bool *exact);
 
 /* ---- Streams ----------------------------------------------------------- */
 
@@ -277,5 +259,22 @@ int llm_stream_next(struct llm_stream *stream,
  * [await stream.close()]
  */
 void llm_stream_close(struct llm_stream *stream);
+
+/* ---- Tokens ------------------------------------------------------------ */
+
+/*
+ * How many tokens a text is for the client's model, or a negative errno value:
+ * -EILSEQ (not UTF-8), -EINVAL, -ENOMEM. *exact says whether the number is the
+ * model's own: for OpenAI's models it is, if `make vocab` has brought their
+ * vocabularies, cl100k_base and o200k_base, into the folder vocab (or into that
+ * which LLM_VOCAB names). Otherwise it is an estimate: a token for every four
+ * bytes begun, about right for English. The marks of special tokens, such as
+ * "<|endoftext|>", count as the text that they are. It does not suspend; the
+ * first call reads the vocabulary, which takes some 30 ms. A chat has a few
+ * tokens more than its texts.
+ * [client.count_tokens(text), tiktoken: len(encoding.encode_ordinary(text))]
+ */
+long llm_count_tokens(const struct llm_client *client, const char *text,
+                      bool *exact);
 
 #endif
