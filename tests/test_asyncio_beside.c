@@ -1226,6 +1226,170 @@ static void a_consumer_fails_and_its_producer_is_cancelled(void **state)
                  "30 caught consumer, 2; 30 END returned 0");
 }
 
+/* ---- Two who wait for one ---------------------------------------------- */
+
+struct awaiter {
+    const char *name;
+    struct async_task *t;
+};
+
+static int await_and_tell(void *job)
+{
+    const struct awaiter *it = job;
+    int err = async_await(it->t);
+
+    if (err == ASYNC_ECANCELED) {
+        ev("%s cancelled %d", it->name, async_cancelling());
+        return err;
+    }
+    ev("%s got %s", it->name, async_errmsg(err));
+    return 0;
+}
+
+/* Two await t; one is cancelled at 10, and then perhaps the other. */
+struct two_awaiters {
+    struct d t;
+    bool both;
+};
+
+static int cancel_awaiters(void *job)
+{
+    struct two_awaiters *two = job;
+    struct async_task t, ws[2];
+    struct awaiter awaiters[] = {{"a", &t}, {"b", &t}};
+    int second = 0;
+
+    async_spawn(&t, d, &two->t);
+    for (int i = 0; i < 2; i++)
+        async_spawn(&ws[i], await_and_tell, &awaiters[i]);
+    int err = sleep_ms(10);
+    async_cancel(&ws[0]);
+    if (two->both) {
+        second = sleep_ms(5);
+        async_cancel(&ws[1]);
+    }
+    int third = async_gather_all(ws, 2);
+    ev("end");
+    async_reap(&t, 1);
+    return err ? err : second ? second : third;
+}
+
+static void who_awaits_a_task_is_cancelled_and_another_awaits_it(void **state)
+{
+    struct two_awaiters obeys = {.t = {.name = "t", .ms = 50}};
+    struct two_awaiters swallows = {
+        .t = {.name = "t", .ms = 50, .cleanup_ms = 10, .swallows = true}};
+    struct two_awaiters both = {.t = {.name = "t", .ms = 50, .cleanup_ms = 20},
+                                .both = true};
+    (void)state;
+
+    assert_string_equal(trace_to_end(cancel_awaiters, &obeys),
+                        "10 t cancelled; 10 a cancelled 1; "
+                        "10 b cancelled 0; 10 end; 10 END returned 0");
+    assert_string_equal(trace_to_end(cancel_awaiters, &swallows),
+                        "10 t cancelled; 20 t cleaned; 20 a got success; "
+                        "20 b got success; 20 end; 20 END returned 0");
+    assert_string_equal(trace_to_end(cancel_awaiters, &both),
+                        "10 t cancelled; 15 a cancelled 1; "
+                        "15 b cancelled 1; 15 end; 15 END returned 0");
+}
+
+static int cancel_both_ends(void *job)
+{
+    struct d t = {.name = "t", .ms = 50, .cleanup_ms = 20, .swallows = true};
+    struct async_task task, w;
+    struct awaiter a = {"a", &task};
+    (void)job;
+
+    async_spawn(&task, d, &t);
+    async_spawn(&w, await_and_tell, &a);
+    int err = sleep_ms(10);
+    async_cancel(&task);
+    async_cancel(&w);
+    ev("main: %s", async_strerror(async_await(&w)));
+    async_reap(&task, 1);
+    return err;
+}
+
+static void a_task_and_who_awaits_it_are_cancelled(void **state)
+{
+    (void)state;
+    TRACE_TO_END(cancel_both_ends,
+                 "10 t cancelled; 30 t cleaned; 30 a got success; "
+                 "30 main: success; 30 END returned 0");
+}
+
+/* ---- What comes in the turn of a limit --------------------------------- */
+
+static struct end seven = {.name = "7"};
+
+static int put_after_50(void *job)
+{
+    int err = sleep_ms(50);
+    return err ? err : async_queue_put(job, &seven);
+}
+
+static int take_it(void *job)
+{
+    void *item;
+    return async_queue_get(job, &item);
+}
+
+static int limit_a_get(void *job)
+{
+    struct async_queue q = {.capacity = 0};
+    struct async_task k;
+    (void)job;
+
+    async_spawn(&k, put_after_50, &q);
+    int err = async_yield();
+    ev("main: %s", async_strerror(async_wait_for(take_it, &q, 0.05)));
+    int second = async_await(&k);
+    ev("%zu", q.count);
+    int third = take_it(&q);
+    return err ? err : second ? second : third;
+}
+
+/* The item was put, the getter woken; and then its time was up. */
+static void an_item_comes_at_the_limit_and_stays(void **state)
+{
+    (void)state;
+    TRACE_TO_END(limit_a_get,
+                 "50 main: the time was up; 50 1; 50 END returned 0");
+}
+
+struct bell {
+    struct async_timer timer;
+    struct async_event e;
+};
+
+static void set_and_clear(struct async_callback *due)
+{
+    struct bell *bell = (struct bell *)(void *)due;
+
+    async_event_set(&bell->e);
+    async_event_clear(&bell->e);
+}
+
+static int limit_a_short_event(void *job)
+{
+    struct bell bell = {.timer.due.run = set_and_clear};
+    (void)job;
+
+    int err = async_timer_set(&bell.timer, async_now_ns() + 50000000);
+    if (err)
+        return err;
+    err = async_wait_for(wait_for_it, &bell.e, 0.05);
+    ev("main: %s, %d", async_strerror(err), bell.e.is_set);
+    return err;
+}
+
+static void an_event_is_set_and_cleared_at_the_limit(void **state)
+{
+    (void)state;
+    TRACE_TO_END(limit_a_short_event, "50 main: success, 0; 50 END returned 0");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1260,6 +1424,10 @@ int main(void)
         cmocka_unit_test(a_limit_that_is_up_cancels_its_siblings),
         cmocka_unit_test(calls_within_calls_sleep_in_turn),
         cmocka_unit_test(a_consumer_fails_and_its_producer_is_cancelled),
+        cmocka_unit_test(who_awaits_a_task_is_cancelled_and_another_awaits_it),
+        cmocka_unit_test(a_task_and_who_awaits_it_are_cancelled),
+        cmocka_unit_test(an_item_comes_at_the_limit_and_stays),
+        cmocka_unit_test(an_event_is_set_and_cleared_at_the_limit),
     };
 
     return cmocka_run_group_tests(tests, use_virtual_clock, NULL);
