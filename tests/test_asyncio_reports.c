@@ -529,6 +529,59 @@ static void sigint_while_a_task_runs(void **state)
                        "once; 10 b; 10 cancelled; 10 END raised interrupted");
 }
 
+static int interrupted_at_the_end(void *job)
+{
+    (void)job;
+    raise(SIGINT);
+    ev("no suspend");
+    return 0;
+}
+
+static void sigint_just_before_main_returns(void **state)
+{
+    (void)state;
+    TRACE_WITH_REPORTS(interrupted_at_the_end,
+                       "0 LOG interrupted; Ctrl-C once more stops at once; "
+                       "0 no suspend; 0 END raised interrupted");
+}
+
+static int does_not_want_to_stop(void *job)
+{
+    int err = ASYNC_ECANCELED;
+    (void)job;
+
+    for (int i = 0; i < 2 && err == ASYNC_ECANCELED; i++) {
+        err = sleep_ms(1000);
+        ev("bg %s", async_strerror(err));
+    }
+    return err;
+}
+
+static int interrupted_leftover(void *job)
+{
+    static struct interrupt it;
+    struct async_task t;
+    (void)job;
+
+    async_spawn(&t, does_not_want_to_stop, NULL);
+    int err = interrupt_after(&it, 50);
+    int second = sleep_ms(10);
+    ev("main returns");
+    return err ? err : second;
+}
+
+/* The left-overs are cancelled once more; asyncio leaves them behind. */
+static void sigint_while_leftovers_clean_up(void **state)
+{
+    (void)state;
+    TRACE_WITH_REPORTS(interrupted_leftover,
+                       "10 main returns; "
+                       "10 LOG never awaited: task 2, does_not_want_to_stop; "
+                       "10 bg the task was cancelled; 50 SIGINT; "
+                       "50 bg the task was cancelled; "
+                       "50 END raised interrupted");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -548,6 +601,8 @@ int main(void)
         cmocka_unit_test(sigint_main_decides_how_it_ends),
         cmocka_unit_test(sigint_stops_wait_for),
         cmocka_unit_test(sigint_while_a_task_runs),
+        cmocka_unit_test(sigint_just_before_main_returns),
+        cmocka_unit_test(sigint_while_leftovers_clean_up),
     };
 
     return cmocka_run_group_tests(tests, use_virtual_clock, NULL);

@@ -619,6 +619,37 @@ static void deadlock_in_a_shield(void **state)
     assert_said("error: deadlock");
 }
 
+static int gather_oneself(void *job)
+{
+    struct async_task *tasks = job;
+    int err = async_gather(tasks, 1);
+
+    printf("%s\n", async_errmsg(err));
+    async_reap(tasks, 1);
+    return 0;
+}
+
+static int gathers_itself(void *job)
+{
+    struct async_task task;
+    (void)job;
+
+    async_spawn(&task, gather_oneself, &task);
+    return async_await(&task);
+}
+
+static int gathers_itself_program(void)
+{
+    return async_main(gathers_itself, NULL);
+}
+
+static void a_task_that_gathers_itself(void **state)
+{
+    (void)state;
+    assert_exits(gathers_itself_program, 0);
+    assert_string_equal(output, "gather_oneself waits for itself\n");
+}
+
 /* ---- Who keeps the thread ---------------------------------------------- */
 
 static int held_line;
@@ -835,6 +866,7 @@ int main(void)
 #endif
         cmocka_unit_test(deadlock_of_tasks_that_were_cancelled),
         cmocka_unit_test(deadlock_in_a_shield),
+        cmocka_unit_test(a_task_that_gathers_itself),
 #ifndef ASYNC_ASAN
         cmocka_unit_test(a_lost_frame_aborts),
 #endif

@@ -144,6 +144,14 @@ static int await_unwatched(struct gather *gather)
     return ASYNC_ENOMEM;
 }
 
+static bool gathers_itself(const struct gather *gather)
+{
+    for (size_t i = 0; i < gather->n; i++)
+        if (gather->tasks[i].async_private.record == async_current())
+            return true;
+    return false;
+}
+
 static bool cancel_gather(struct async_wait *wait)
 {
     struct gather *gather = CONTAINER_OF(wait, struct gather, wait);
@@ -161,6 +169,9 @@ static int wait_for_all(struct gather *gather, const char *caller)
 {
     int err = 0;
 
+    if (gathers_itself(gather))
+        return async_raise(ASYNC_EDEADLK, "%s waits for itself",
+                           async_current()->name);
     gather->wait.reason = ASYNC_FOR_TASKS;
     gather->wait.what = gather->reaping
                             ? "waits for tasks that it has cancelled"

@@ -229,10 +229,14 @@ static bool is_interrupted(const struct async_loop *loop)
 
 static void handle_interrupts(struct async_loop *loop)
 {
-    if (is_interrupted(loop)) {
-        loop->interrupts = async_interrupts();
-        async_cancel_coroutine(loop->main);
-    }
+    if (!is_interrupted(loop))
+        return;
+    loop->interrupts = async_interrupts();
+    if (async_cancel_coroutine(loop->main))
+        return;
+    /* It has returned; others, which it left behind, may not have. */
+    loop->interrupted_late = true;
+    cancel_all(loop);
 }
 
 bool async_next_turn(struct async_loop *loop)
@@ -353,9 +357,12 @@ int async_run(async_fn *fn, void *job)
             take_turn(&loop);
         async_collect(&main_task);
     }
-    bool interrupted = loop.interrupts > 0;
+    /* Main may have ended before it could be told. */
+    handle_interrupts(&loop);
+    bool interrupted = (loop.interrupts && main_task.err == ASYNC_ECANCELED) ||
+                       (loop.interrupted_late && main_task.err == 0);
     close_loop(&loop);
-    if (interrupted && main_task.err == ASYNC_ECANCELED)
+    if (interrupted)
         return ASYNC_EINTERRUPTED;
     return async_record_error(main_task.err, main_task.errmsg);
 }

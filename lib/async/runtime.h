@@ -277,8 +277,9 @@ struct async_loop {
     struct async_threads *threads;          /* NULL: none yet */
     struct async_descriptor **descriptors;  /* by number; NULL: never used */
     size_t descriptor_room;
-    int interrupts;     /* Ctrl-C: how many have been acted on */
-    bool takes_signals; /* this loop is the main thread's */
+    int interrupts;        /* Ctrl-C: how many have been acted on */
+    bool interrupted_late; /* one of them after main had returned */
+    bool takes_signals;    /* this loop is the main thread's */
     struct async_stacks stacks;
     struct async_coroutine_slab *slabs; /* memory of the tasks' records */
     struct async_coroutine *free;       /* linked by next_sibling */
