@@ -73,7 +73,9 @@ static int summarize(void *job)
 
 static int write_report(void *job)
 {
-    int err = summarize(job);
+    struct report *report = job;
+
+    int err = summarize(report);
     if (err)
         return err;
     printf("Report written.\n");

@@ -58,22 +58,26 @@ static const double waits[] = {1.0, 2.0};
 /* The naive way: whatever it was, once more. */
 static int retry_everything(void *job)
 {
-    int err = call_api(job);
+    struct document *document = job;
+
+    int err = call_api(document);
     for (int i = 0; i < 2 && err; i++) {
-        err = wait_before_retry(job, waits[i]);
-        err = call_api(job); /* and what the wait returned is gone */
+        err = wait_before_retry(document, waits[i]);
+        err = call_api(document); /* and what the wait returned is gone */
     }
     return err;
 }
 
 static int retry_what_heals(void *job)
 {
-    int err = call_api(job);
+    struct document *document = job;
+
+    int err = call_api(document);
     for (int i = 0; i < 2 && err == -EBUSY; i++) {
-        err = wait_before_retry(job, waits[i]);
+        err = wait_before_retry(document, waits[i]);
         if (err)
             return err;
-        err = call_api(job);
+        err = call_api(document);
     }
     return err;
 }
