@@ -36,7 +36,8 @@ NUMBERED := $(foreach kind,$(KINDS),$(foreach program,$(if $(filter \
 # libraries, and then the packages behind them.
 PROGRAMS := $(LESSONS) $(EXERCISES) $(SOLUTIONS)
 PLAIN := $(filter lessons/01_% lessons/02_% lessons/03_% lessons/07_% \
-    lessons/08_% lessons/09_% lessons/10_% lessons/11_% $(foreach number,\
+    lessons/08_% lessons/09_% lessons/10_% lessons/11_% lessons/12_% \
+    lessons/13_% lessons/14_% lessons/15_% lessons/17_% $(foreach number,\
     01 02 03 04 05 06 07 08 09 10 11 12 13,exercises/$(number)_% \
     solutions/$(number)_%),$(PROGRAMS))
 FULL := $(filter-out $(PLAIN),$(PROGRAMS))
