@@ -124,8 +124,9 @@ survives() { # FILE: exercise 2, no points, the report has the words
     [ "$verdict" != ungradable ] || status=2
     hand_in 02_gather "$1" --seed 1
     expect_status $status || return 1
-    # The report's own lines, without line breaks.
-    if ! tr -s '\n ' ' ' <"$report" | grep -qF -e "$words"; then
+    # The report's own lines, without line breaks. A limit may be reached
+    # before another: then " | " stands between the words of both.
+    if ! tr -s '\n ' ' ' <"$report" | grep -qF "${words// | /$'\n'}"; then
         echo "the report does not say: $words"
         cat "$report"
         return 1
@@ -385,6 +386,25 @@ absolute_include() {
     expect_status 2 && grep -q '^UNGRADABLE 0/10$' "$report"
 }
 
+exercises_as_a_file() {
+    mkdir "$folder/file"
+    echo 'not a folder' >"$folder/file/exercises"
+    graded 2 'NOT HANDED IN 0/10' --submission "$folder/file" --exercise 2
+}
+
+full_disk() {
+    verify --submission solutions --exercise 2 >/dev/full 2>"$report"
+    [ $? -eq 3 ] && grep -q '^verify: cannot write the report: ' "$report"
+}
+
+# What a program prints beside its messages, and how much, is its own affair.
+chatty() { # STATEMENT
+    sed "s|^    int err = async_sleep|    $1\
+&|" solutions/01_first_coroutine.c >"$folder/chatty.c"
+    ! cmp -s "$folder/chatty.c" solutions/01_first_coroutine.c &&
+        passes 01_first_coroutine "$folder/chatty.c"
+}
+
 nothing_left() { # TMPDIR
     ls -A "$1"
     [ -z "$(ls -A "$1")" ] || return 1
@@ -491,6 +511,11 @@ whole_ones() {
     check 'a link in place of a file' link_as_file
     check 'a header beside the file is not used' own_header_is_not_used
     check 'the solution cannot be included by its whole path' absolute_include
+    check 'a file in place of exercises/' exercises_as_a_file
+    check 'a report that cannot be written' full_disk
+    check 'much output of its own costs no points' chatty \
+        'for (int i = 0; i < 20000; i++) printf("line %d of many\\n", i);'
+    check 'a zero byte costs no points' chatty 'putchar(0);'
     check 'without sanitizers their checks are inconclusive' without_sanitizers
     check 'stopping the judge stops everything' interrupted
 }

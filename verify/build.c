@@ -7,17 +7,21 @@
  * that brings its own async_gather() does not link.
  */
 #include "build.h"
+#include "object.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static const struct limits compile_limits = {
-    .cpu_seconds = 30,
+    .cpu_seconds = 20,
     .memory = (size_t)2048 * 1024 * 1024,
     .file = (size_t)64 * 1024 * 1024,
     .output = (size_t)4 * 1024 * 1024,
+    .blocked_seconds = 5,
+    .patience = 40,
     .wall_seconds = 180,
 };
 
@@ -37,7 +41,6 @@ static void copy_parts(const struct build *build, const char *from,
 
     folder_make(to);
     snprintf(driver, sizeof driver, "verify/%s.driver.o", build->grader->name);
-    folder_copy(path_in(from, "flags"), path_in(to.chars, "flags"));
     folder_copy(path_in(from, "lib/libasync.a"),
                 path_in(to.chars, "libasync.a"));
     folder_copy(path_in(from, "verify/driver.o"),
@@ -58,7 +61,6 @@ static struct path own_file(const struct build *build, const char *suffix)
 void build_open(struct build *build, const struct kit *kit,
                 const struct grader *grader, const struct text *source)
 {
-    static const char probe[] = "int main(void)\n{\n    return 0;\n}\n";
     char header[128];
 
     *build = (struct build){.kit = kit, .grader = grader};
@@ -67,7 +69,6 @@ void build_open(struct build *build, const struct kit *kit,
 
     snprintf(header, sizeof header, "%s.h", grader->name);
     folder_write(own_file(build, ".c"), text_chars(source), source->length);
-    folder_write(path_in(folder, "probe.c"), probe, strlen(probe));
     folder_copy(path_in("exercises", header), own_file(build, ".h"));
     folder_make(path_in(folder, "async"));
     folder_copy(path_in("lib", "async/async.h"),
@@ -75,8 +76,41 @@ void build_open(struct build *build, const struct kit *kit,
     copy_parts(build, kit->plain, kind_of(false));
     if (kit->sanitized)
         copy_parts(build, kit->sanitized, kind_of(true));
-    /* We write nothing there any more: from now on it is the student's. */
     folder_give_away(folder);
+}
+
+/* ---- The programs, once they are made ---------------------------------- */
+
+static struct path program_path(const struct build *build, bool sanitized)
+{
+    return path_in(build->folder.chars, build_program_path(sanitized));
+}
+
+void build_seal(struct build *build)
+{
+    folder_take_back(build->folder.chars);
+    for (int sanitized = 0; sanitized < 2; sanitized++) {
+        struct path kind = path_in(build->folder.chars, kind_of(sanitized));
+        struct path program = program_path(build, sanitized);
+
+        if (access(program.chars, F_OK))
+            continue;
+        folder_take_back(kind.chars);
+        folder_take_back(program.chars);
+        stat(program.chars, &build->programs[sanitized]);
+    }
+}
+
+bool build_intact(const struct build *build, bool sanitized)
+{
+    const struct stat *then = &build->programs[sanitized];
+    struct stat now;
+
+    /* Nobody can set the time of a change, unlike that of a modification. */
+    return stat(program_path(build, sanitized).chars, &now) == 0 &&
+           now.st_ino == then->st_ino && now.st_size == then->st_size &&
+           now.st_ctim.tv_sec == then->st_ctim.tv_sec &&
+           now.st_ctim.tv_nsec == then->st_ctim.tv_nsec;
 }
 
 void build_close(struct build *build)
@@ -84,7 +118,9 @@ void build_close(struct build *build)
     text_free(&build->problem);
     text_free(&build->messages);
     text_free(&build->likely);
-    folder_remove();
+    if (*build->folder.chars)
+        folder_remove(build->folder);
+    *build->folder.chars = '\0';
 }
 
 const char *build_program_path(bool sanitized)
@@ -112,8 +148,9 @@ static void add_word(struct words *words, const char *word)
 static void add_flags(struct words *words, const struct build *build,
                       bool sanitized)
 {
-    struct path kind = path_in(build->folder.chars, kind_of(sanitized));
-    struct path path = path_in(kind.chars, "flags");
+    const struct kit *kit = build->kit;
+    struct path path =
+        path_in(sanitized ? kit->sanitized : kit->plain, "flags");
     struct text flags = {0};
     int err = text_read_file(&flags, path.chars, 16 * 1024);
     char *rest;
@@ -126,6 +163,29 @@ static void add_flags(struct words *words, const struct build *build,
         if (strncmp(word, "-I", 2) != 0)
             add_word(words, word);
     text_free(&flags);
+}
+
+/* What the compiler was stopped for, in words for the student; NULL if it came
+   to its end, or if that was not the student's doing. */
+static const char *reason_to_stop(enum ending ending)
+{
+    switch (ending) {
+    case OVER_CPU:
+    case OVER_TIME:
+        return "the compiler needed too much time";
+    case OVER_MEMORY:
+        return "the compiler needed too much memory";
+    case OVER_OUTPUT:
+        return "the compiler had too much to say";
+    case BLOCKED:
+    case IN_SIGSTOP:
+    case IN_VFORK:
+    case WITHOUT_MAIN:
+        return "the compiler waited for something to read: it includes what "
+               "is no file";
+    default:
+        return NULL;
+    }
 }
 
 /* Runs a command in the private folder and keeps what it says, in English. */
@@ -150,11 +210,10 @@ static enum outcome run(struct build *build, char *const *words)
     text_add(&build->messages, "%s", text_chars(&process.err.kept));
     bool exited = process.ending == ENDED && WIFEXITED(process.status);
     int status = exited ? WEXITSTATUS(process.status) : -1;
-    /* The compiler proper is a child of the one that we see, which sleeps. */
-    bool stalled = process.ending == STALLED || process.ending == BLOCKED;
-    if (process.ending != ENDED && !stalled)
-        text_add(&build->messages, "error: the compiler was stopped: it "
-                                   "reached its limit of time or memory\n");
+    const char *reason = reason_to_stop(process.ending);
+    if (reason)
+        text_add(&build->problem, "%s", reason);
+    bool stalled = process.ending == STALLED;
     process_free(&process);
     if (status == 0)
         return BUILT;
@@ -179,32 +238,60 @@ static enum outcome run_compiler(struct build *build, bool sanitized,
 
 /* ---- Compiling and linking --------------------------------------------- */
 
+/* The next of the names in a line that the compiler wrote for make: "\\ " is a
+   blank in a name, "$$" a dollar sign. Cuts it out, in place. */
+static char *next_name(char **rest)
+{
+    char *name = *rest + strspn(*rest, " \n"), *from = name, *to = name;
+
+    while (strncmp(from, "\\\n", 2) == 0)
+        name = to = from = from + 2 + strspn(from + 2, " \n");
+    for (; *from && *from != ' ' && *from != '\n'; from++) {
+        if ((*from == '\\' && (from[1] == ' ' || from[1] == '#')) ||
+            (*from == '$' && from[1] == '$'))
+            from++;
+        *to++ = *from;
+    }
+    *rest = from + (*from != '\0');
+    *to = '\0';
+    return *name ? name : NULL;
+}
+
+/* Whether that file is one of the kit's, or cannot be told not to be. Relative
+   names are those in the private folder. */
+static bool is_forbidden(const char *kit, const char *name)
+{
+    char *path = *name == '/' ? realpath(name, NULL) : NULL;
+    bool forbidden =
+        *name == '/' && (!path || (strncmp(path, kit, strlen(kit)) == 0 &&
+                                   path[strlen(kit)] == '/'));
+
+    free(path);
+    return forbidden;
+}
+
 /* Whether the file includes one of the kit's, apart from its own header: the
    compiler has written down, for make, what it read. */
 static bool includes_forbidden(struct build *build)
 {
-    char *kit = realpath(".", NULL), *rest;
+    char *kit = realpath(".", NULL), *name = NULL;
     struct text list = {0};
     bool found = false;
 
     if (!kit || text_read_file(&list, own_file(build, ".d").chars, 1 << 20) ||
-        !list.chars)
-        goto out;
-    for (char *word = strtok_r(list.chars, " \\\n", &rest); word && !found;
-         word = strtok_r(NULL, " \\\n", &rest)) {
-        /* Relative names are those in the private folder. */
-        char *path = *word == '/' ? realpath(word, NULL) : NULL;
-
-        found = path && strncmp(path, kit, strlen(kit)) == 0 &&
-                path[strlen(kit)] == '/';
-        if (found)
-            text_add(&build->likely,
-                     "only its own header and the system's may "
-                     "be included, not %s",
-                     word);
-        free(path);
+        !list.chars) {
+        text_add(&build->likely, "the list of what it includes is too long");
+        found = true;
     }
-out:
+    for (char *rest = list.chars;
+         !found && rest && (name = next_name(&rest));) {
+        found = is_forbidden(kit, name);
+        if (found) {
+            text_add(&build->likely, "only its own header and the system's may "
+                                     "be included, not ");
+            text_add_visible(&build->likely, name, strlen(name), 200);
+        }
+    }
     text_free(&list);
     free(kit);
     return found;
@@ -297,31 +384,52 @@ static void explain_compile_error(struct build *build)
     }
 }
 
-static enum outcome compile(struct build *build, bool sanitized)
+/* Options that the student's file gets on top of make's. */
+#define OWN_OPTIONS                                                            \
+    "-I.", "-DASYNC_VERIFY",                                                   \
+        "-fdiagnostics-color=never", /* Whoever does these two crashes. */     \
+        "-Werror=incompatible-pointer-types", "-Werror=return-type"
+
+static enum outcome compile_plain(struct build *build)
 {
     char source[128], object[128], list[128];
-    const char *more[] = {"-I.", "-DASYNC_VERIFY", "-fdiagnostics-color=never",
-                          /* Whoever does these two crashes. */
-                          "-Werror=incompatible-pointer-types",
-                          "-Werror=return-type", "-MD", "-MF", list, "-c", "-o",
-                          object, source, NULL};
+    const char *more[] = {OWN_OPTIONS, "-MD",  "-MF",  list, "-c",
+                          "-o",        object, source, NULL};
 
     snprintf(source, sizeof source, "%s.c", build->grader->name);
     snprintf(list, sizeof list, "%s.d", build->grader->name);
-    snprintf(object, sizeof object, "%s/%s.o", kind_of(sanitized),
-             build->grader->name);
-    enum outcome outcome = run_compiler(build, sanitized, more);
-    if (outcome == REFUSED) {
+    snprintf(object, sizeof object, "plain/%s.o", build->grader->name);
+    enum outcome outcome = run_compiler(build, false, more);
+    if (outcome == REFUSED && !build->problem.length) {
         keep_errors(&build->messages);
         explain_compile_error(build);
     }
-    if (outcome == BUILT)
-        keep_warnings(build);
-    if (outcome == BUILT && includes_forbidden(build)) {
+    if (outcome != BUILT)
+        return outcome;
+    keep_warnings(build);
+    if (includes_forbidden(build)) {
         text_add(&build->problem, "it includes a file of the kit");
         return REFUSED;
     }
-    return outcome;
+    return object_is_refused(path_in(build->folder.chars, object).chars,
+                             &build->problem, &build->likely)
+               ? REFUSED
+               : BUILT;
+}
+
+/* From the same tokens as the plain program: no #ifdef can tell the two apart.
+   Its warnings have been told. */
+static enum outcome compile_sanitized(struct build *build)
+{
+    char source[128], object[128], tokens[128];
+    const char *preprocess[] = {OWN_OPTIONS, "-E", "-o", tokens, source, NULL};
+    const char *more[] = {"-w", "-c", "-o", object, tokens, NULL};
+
+    snprintf(source, sizeof source, "%s.c", build->grader->name);
+    snprintf(tokens, sizeof tokens, "sanitized/%s.i", build->grader->name);
+    snprintf(object, sizeof object, "sanitized/%s.o", build->grader->name);
+    enum outcome outcome = run_compiler(build, false, preprocess);
+    return outcome == BUILT ? run_compiler(build, true, more) : outcome;
 }
 
 static enum outcome link_program(struct build *build, bool sanitized)
@@ -355,7 +463,7 @@ static enum outcome link_program(struct build *build, bool sanitized)
     snprintf(driver, sizeof driver, "%s/driver.o", kind);
     snprintf(library, sizeof library, "%s/libasync.a", kind);
     enum outcome outcome = run_compiler(build, sanitized, more);
-    if (outcome == REFUSED)
+    if (outcome == REFUSED && !build->problem.length)
         explain_link_error(build);
     return outcome;
 }
@@ -366,7 +474,8 @@ enum outcome build_program(struct build *build, bool sanitized)
 
     if (sanitized && !build->kit->sanitized)
         return NOT_BUILT;
-    enum outcome outcome = compile(build, sanitized);
+    enum outcome outcome =
+        sanitized ? compile_sanitized(build) : compile_plain(build);
     if (outcome != BUILT)
         return outcome;
     /* A linker that succeeds has nothing to add to the compiler's warnings. */
@@ -384,29 +493,30 @@ enum outcome build_program(struct build *build, bool sanitized)
 
 /* ---- Do sanitizers work? ----------------------------------------------- */
 
-static bool try_sanitizers(struct build *build)
+/* In a folder of its own, in case that somebody has been in the other. */
+static bool try_sanitizers(const struct kit *kit)
 {
-    static const char *const more[] = {"-o", "sanitized/probe", "probe.c",
-                                       NULL};
-    char *const words[] = {"sanitized/probe", NULL};
+    static const char source[] = "int main(void)\n{\n    return 0;\n}\n";
+    static const char *const more[] = {"-o", "probe", "probe.c", NULL};
+    char *const words[] = {"./probe", NULL};
+    struct build probe = {.kit = kit, .folder = folder_open()};
 
-    struct text warnings = build->messages; /* about the student's file */
-
-    build->messages = (struct text){0};
-    bool work =
-        run_compiler(build, true, more) == BUILT && run(build, words) == BUILT;
-    text_free(&build->messages);
-    build->messages = warnings;
+    folder_write(path_in(probe.folder.chars, "probe.c"), source,
+                 strlen(source));
+    folder_give_away(probe.folder.chars);
+    bool work = run_compiler(&probe, true, more) == BUILT &&
+                run(&probe, words) == BUILT;
+    build_close(&probe);
     return work;
 }
 
-bool build_sanitizers_work(struct build *build)
+bool build_sanitizers_work(const struct build *build)
 {
     static enum { UNKNOWN, YES, NO } known;
 
     if (!build->kit->sanitized)
         return false;
     if (known == UNKNOWN)
-        known = try_sanitizers(build) ? YES : NO;
+        known = try_sanitizers(build->kit) ? YES : NO;
     return known == YES;
 }

@@ -7,6 +7,8 @@
 #include "folder.h"
 #include "grader.h"
 
+#include <sys/stat.h>
+
 /* Where make has put the parts that every program needs. */
 struct kit {
     const char *plain, *sanitized; /* folders; sanitized may be NULL */
@@ -23,6 +25,7 @@ struct build {
     const struct kit *kit;
     const struct grader *grader;
     struct path folder;
+    struct stat programs[2]; /* plain and sanitized, once they are sealed */
     /* Of a refusal: a headline, what the compiler said, and the mistake that
        it looks like. Of a success, messages holds the warnings. */
     struct text problem, messages, likely;
@@ -39,8 +42,16 @@ enum outcome build_program(struct build *build, bool sanitized);
 /* The program that came of it: its path in the private folder. */
 const char *build_program_path(bool sanitized);
 
+/* Takes the folder with the programs back from the user that submissions are
+   compiled and run as. */
+void build_seal(struct build *build);
+
+/* Whether that program is still the one that was sealed. Where the judge has no
+   other user to run it as, it can change itself. */
+bool build_intact(const struct build *build, bool sanitized);
+
 /* Whether sanitized programs run here at all: tried once, with one of ours. */
-bool build_sanitizers_work(struct build *build);
+bool build_sanitizers_work(const struct build *build);
 
 void build_close(struct build *build);
 

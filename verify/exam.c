@@ -25,6 +25,7 @@ static const struct limits plain_limits = {
     .file = (size_t)1024 * 1024,
     .output = (size_t)16 * 1024 * 1024,
     .blocked_seconds = 3,
+    .patience = 10,
     .wall_seconds = 60,
 };
 
@@ -35,6 +36,7 @@ static const struct limits sanitized_limits = {
     .file = (size_t)1024 * 1024,
     .output = (size_t)16 * 1024 * 1024,
     .blocked_seconds = 8,
+    .patience = 30,
     .wall_seconds = 180,
 };
 
@@ -161,7 +163,8 @@ static void set(struct text *text, const char *format, va_list arguments)
 
     vsnprintf(sentence, sizeof sentence, format, arguments);
     text_free(text);
-    text_add(text, "%s", sentence);
+    /* Whatever of it came from a program. */
+    text_add_visible(text, sentence, strlen(sentence), sizeof sentence);
 }
 
 static void give_up(struct exam *exam, enum verdict verdict, const char *format,
@@ -178,29 +181,11 @@ static void give_up(struct exam *exam, enum verdict verdict, const char *format,
     exam->current->verdict = verdict;
 }
 
-/* The sanitized program is made when the first run asks for it. */
-static bool sanitized_works(struct exam *exam)
-{
-    struct build *build = &exam->build;
-
-    if (exam->sanitized == NOT_TRIED) {
-        /* The plain program's warnings are the ones for the report. */
-        struct text warnings = build->messages;
-
-        build->messages = (struct text){0};
-        exam->sanitized =
-            build_program(build, true) == BUILT ? WORKS : WORKS_NOT;
-        text_free(&build->messages);
-        build->messages = warnings;
-    }
-    return exam->sanitized == WORKS;
-}
-
 static bool have_sanitized(struct exam *exam)
 {
     struct build *build = &exam->build;
 
-    if (sanitized_works(exam))
+    if (exam->sanitized)
         return true;
     if (build_sanitizers_work(build)) {
         saw(exam, "it does not compile with -fsanitize=address");
@@ -212,24 +197,37 @@ static bool have_sanitized(struct exam *exam)
     return false;
 }
 
-/* One try. All runs share the private folder: what a program leaves there is
-   its own affair, since no check looks at it. */
+/* A folder that the program finds empty, and may write into. */
+static struct path run_folder(const struct exam *exam)
+{
+    struct path path = path_in(exam->build.folder.chars, "run");
+
+    folder_remove(path);
+    folder_make(path);
+    folder_give_away(path.chars);
+    return path;
+}
+
+/* One try. Returns whether the program was run, or could have been but for what
+   it did itself. */
 static bool try_once(struct exam *exam, struct played *played)
 {
     bool sanitized = played->scenario.sanitized;
-    char program[64];
-    char *arguments[] = {program, NULL};
+    /* Not by its whole path: folders above may be closed to its user. */
+    struct path program = path_in("..", build_program_path(sanitized));
+    char *arguments[] = {program.chars, NULL};
     /* Whatever it is built with: leaks count only where a check says so. */
     char *environment[] = {sanitized ? "ASAN_OPTIONS=leak_check_at_exit=0"
                                      : "ASAN_OPTIONS=detect_leaks=0",
                            "UBSAN_OPTIONS=print_stacktrace=1", NULL};
-    struct command command = {arguments, environment, exam->build.folder.chars,
-                              true,
+    struct path folder = run_folder(exam);
+    struct command command = {arguments, environment, folder.chars, true,
                               sanitized ? &sanitized_limits : &plain_limits};
-    snprintf(program, sizeof program, "%s", build_program_path(sanitized));
     int err = ledger_run(&played->run, &played->scenario, &command);
 
-    if (err)
+    if (!build_intact(&exam->build, sanitized))
+        played->run.trouble = SPOILT;
+    else if (err)
         give_up(exam, INCONCLUSIVE,
                 "no program can be started in %s: %s; set TMPDIR",
                 exam->build.folder.chars, strerror(-err));
@@ -237,7 +235,7 @@ static bool try_once(struct exam *exam, struct played *played)
         give_up(exam, INCONCLUSIVE, "the machine stood still");
     else
         return true;
-    return false;
+    return played->run.trouble == SPOILT;
 }
 
 static struct played *played_of(struct exam *exam, struct scenario *scenario)
@@ -253,7 +251,7 @@ static struct played *played_of(struct exam *exam, struct scenario *scenario)
 static bool had_to_be_stopped(const struct run *run)
 {
     return run->process.ending > STOPPED || run->trouble == POLLING ||
-           run->trouble == DEAF;
+           run->trouble == ENDLESS || run->trouble == DEAF;
 }
 
 /* Whether it ended by a signal that has its cause elsewhere in the program. */
@@ -275,7 +273,7 @@ static void find_cause(struct exam *exam, const struct played *played)
 {
     struct played again = {.scenario = played->scenario};
 
-    if (sanitized_works(exam)) {
+    if (exam->sanitized) {
         again.scenario.sanitized = true;
         if (try_once(exam, &again))
             explain_sanitizer(exam, &again.run);
@@ -392,6 +390,21 @@ static void run_check(struct exam *exam, const struct check *check)
         result->verdict = PASS;
 }
 
+/* Before the plain program was run: that could spoil it. */
+static void make_sanitized(struct exam *exam)
+{
+    struct build *build = &exam->build;
+    /* The plain program's warnings are the ones for the report. */
+    struct text warnings = build->messages;
+
+    build->messages = (struct text){0};
+    exam->sanitized = build_program(build, true) == BUILT;
+    text_free(&build->messages);
+    text_free(&build->problem);
+    text_free(&build->likely);
+    build->messages = warnings;
+}
+
 static void judge(struct exam *exam)
 {
     enum outcome outcome = build_program(&exam->build, false);
@@ -401,6 +414,8 @@ static void judge(struct exam *exam)
         return;
     }
     exam->state = JUDGED;
+    make_sanitized(exam);
+    build_seal(&exam->build);
     for (const struct check *check = exam->grader->checks; check->passes;
          check++)
         run_check(exam, check);
@@ -415,11 +430,13 @@ static int read_source(struct exam *exam, struct text *source)
     int err = -ENOENT;
 
     for (size_t i = 0; err == -ENOENT && i < 2; i++) {
-        char name[128];
+        char name[128]; /* ENOTDIR: a file of the name exercises */
 
         snprintf(name, sizeof name, places[i], exam->grader->name);
         err = text_read_file(source, path_in(exam->submission, name).chars,
                              SOURCE_MAX_BYTES);
+        if (err == -ENOTDIR)
+            err = -ENOENT;
     }
     return err;
 }
@@ -456,7 +473,6 @@ void exam_hold(struct exam *exam, const struct grader *grader,
     } else {
         build_open(&exam->build, kit, grader, &source);
         judge(exam);
-        folder_remove();
     }
     text_free(&source);
 }

@@ -35,7 +35,7 @@ struct exam {
     /* While it goes on. */
     struct random random;
     struct result *current;
-    enum { NOT_TRIED, WORKS, WORKS_NOT } sanitized;
+    bool sanitized;        /* there is such a program, too */
     int hangs;             /* runs that had to be stopped */
     struct played *played; /* every scenario, and its run */
 };

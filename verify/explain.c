@@ -287,6 +287,17 @@ static bool explain_trouble(struct exam *exam, const struct run *run)
         saw(exam, "it closed file descriptor 3, %s", when(run));
         likely(exam, "that descriptor is the judge's");
         break;
+    case ENDLESS:
+        saw(exam,
+            "it printed more than 100,000 lines, or made more than "
+            "100,000 calls, %s",
+            when(run));
+        likely(exam, "a loop that never ends");
+        break;
+    case SPOILT:
+        saw(exam, "it changed its own program, or the folder of that");
+        likely(exam, "those are the judge's");
+        break;
     }
     return true;
 }
@@ -306,6 +317,25 @@ static void explain_limit(struct exam *exam, const struct run *run)
             limits->blocked_seconds, when(run));
         likely(exam, "sleep(), a lock, or reading from standard input: they "
                      "block the whole thread");
+        break;
+    case IN_SIGSTOP:
+        saw(exam, "it was stopped (SIGSTOP), %s", when(run));
+        likely(exam, "it sent the signal itself");
+        break;
+    case IN_VFORK:
+        saw(exam, "it hung for %d s in vfork(), %s", limits->blocked_seconds,
+            when(run));
+        likely(exam, "a process of its own, which nobody asked for");
+        break;
+    case WITHOUT_MAIN:
+        saw(exam, "its main thread ended, %s", when(run));
+        likely(exam, "pthread_exit() ends the thread that everything runs on");
+        break;
+    case OVER_TIME:
+        saw(exam, "it had not ended after %d s, %s", limits->patience,
+            when(run));
+        likely(exam, "it waits in real time, or starts processes or threads "
+                     "without end");
         break;
     case OVER_MEMORY:
         saw(exam, "it used more than %zu MiB of memory, %s",

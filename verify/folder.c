@@ -4,8 +4,10 @@
 #include "folder.h"
 #include "sandbox.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +16,8 @@
 
 enum { FILE_MAX_BYTES = 256 * 1024 * 1024 };
 
-static struct path the_folder; /* "" if there is none */
+/* Those that are to be removed at exit; "" if none. */
+static struct path open_folders[4];
 
 struct path path_in(const char *folder, const char *name)
 {
@@ -26,26 +29,124 @@ struct path path_in(const char *folder, const char *name)
     return path;
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind,
-                      struct FTW *where)
+static bool is_folder(int in, const char *name)
 {
-    (void)status;
-    (void)kind;
-    (void)where;
-    remove(path);
-    return 0;
+    struct stat status;
+
+    return fstatat(in, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISDIR(status.st_mode);
 }
 
-void folder_remove(void)
+static void forget(struct path path)
 {
-    if (*the_folder.chars)
-        nftw(the_folder.chars, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    *the_folder.chars = '\0';
+    for (size_t i = 0; i < sizeof open_folders / sizeof open_folders[0]; i++)
+        if (strcmp(open_folders[i].chars, path.chars) == 0)
+            *open_folders[i].chars = '\0';
+}
+
+/* A folder out of its own, for folder_remove(), into the one at the top, where
+   it gets a name that is a number. */
+static void move_up(int top, int from, const char *name)
+{
+    static unsigned long next;
+    char number[32];
+
+    /* Only who may write into it may move it. */
+    fchmodat(from, name, 0700, 0);
+    do
+        snprintf(number, sizeof number, "%lu", next++);
+    while (renameat(from, name, top, number) &&
+           (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR));
+}
+
+/* Empties a folder and closes it; the folders in it stay, or go up. */
+static void empty(int fd, int top)
+{
+    DIR *folder = fdopendir(fd);
+    struct dirent *entry;
+
+    while (folder && (entry = readdir(folder))) {
+        const char *name = entry->d_name;
+
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+            continue;
+        if (!is_folder(fd, name))
+            unlinkat(fd, name, 0);
+        else if (unlinkat(fd, name, AT_REMOVEDIR) && top >= 0)
+            move_up(top, fd, name);
+    }
+    if (folder)
+        closedir(folder);
+    else
+        close(fd);
+}
+
+/* The first folder in this one, opened, and its name; or -1. */
+static int open_first(int top, char *name, size_t room)
+{
+    int copy = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+    DIR *folder = copy < 0 ? NULL : fdopendir(copy);
+    struct dirent *entry;
+
+    while (folder && fd < 0 && (entry = readdir(folder))) {
+        snprintf(name, room, "%s", entry->d_name);
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+            !is_folder(top, name))
+            continue;
+        fchmodat(top, name, 0700, 0);
+        fd = openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    }
+    if (folder)
+        closedir(folder);
+    return fd;
+}
+
+/*
+ * Folders in folders may be nested deeper than a path can be long. So those
+ * within a folder of the top one are moved up to it, until none has any.
+ */
+void folder_remove(struct path path)
+{
+    char name[NAME_MAX + 1];
+    int fd;
+
+    chmod(path.chars, 0700);
+    int top = open(path.chars, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (top < 0)
+        return;
+    empty(dup(top), -1);
+    while ((fd = open_first(top, name, sizeof name)) >= 0) {
+        empty(fd, top);
+        if (unlinkat(top, name, AT_REMOVEDIR))
+            break;
+    }
+    close(top);
+    rmdir(path.chars);
+    forget(path);
+}
+
+static void remove_all(void)
+{
+    for (size_t i = 0; i < sizeof open_folders / sizeof open_folders[0]; i++)
+        if (*open_folders[i].chars)
+            folder_remove(open_folders[i]);
+}
+
+static void remember(struct path path)
+{
+    static bool registered;
+    size_t i = 0;
+
+    while (*open_folders[i].chars)
+        i++;
+    open_folders[i] = path;
+    if (!registered)
+        atexit(remove_all);
+    registered = true;
 }
 
 struct path folder_open(void)
 {
-    static bool registered;
     const char *tmp = getenv("TMPDIR");
 
     if (!tmp || !*tmp)
@@ -56,10 +157,7 @@ struct path folder_open(void)
             "cannot make a folder in %s: %s\n"
             "  Set TMPDIR to a folder that can be written to.",
             tmp, strerror(errno));
-    the_folder = path;
-    if (!registered)
-        atexit(folder_remove);
-    registered = true;
+    remember(path);
     return path;
 }
 
@@ -92,9 +190,21 @@ void folder_copy(struct path from, struct path to)
     text_free(&content);
 }
 
-void folder_give_away(const char *path)
+static void hand_over(const char *path, uid_t uid)
 {
     /* EINVAL: a container that does not know this user, see sandbox_child(). */
-    if (chown(path, sandbox_uid(), sandbox_gid()) && errno != EINVAL)
+    if (chown(path, uid, sandbox_gid()) && errno != EINVAL)
         die(EXIT_MACHINE, "cannot hand over %s: %s", path, strerror(errno));
+}
+
+void folder_give_away(const char *path)
+{
+    hand_over(path, sandbox_uid());
+}
+
+void folder_take_back(const char *path)
+{
+    hand_over(path, geteuid());
+    if (chmod(path, 0750))
+        die(EXIT_MACHINE, "cannot change %s: %s", path, strerror(errno));
 }

@@ -15,16 +15,20 @@ struct path {
 struct path path_in(const char *folder, const char *name);
 
 /*
- * All of these give up, EXIT_MACHINE, if they cannot be done. There is one
- * private folder at a time.
+ * All of these give up, EXIT_MACHINE, if they cannot be done.
  */
 struct path folder_open(void);
-void folder_remove(void); /* also done at exit */
 void folder_make(struct path path);
 void folder_write(struct path path, const char *bytes, size_t n);
 void folder_copy(struct path from, struct path to);
 
-/* Hands it over to the user that submissions run as. */
+/* Hands it over to the user that submissions run as, or takes it back: then
+   that user may still read it. */
 void folder_give_away(const char *path);
+void folder_take_back(const char *path);
+
+/* Removes it with all that is in it, however deep; folders from folder_open()
+   also at exit. */
+void folder_remove(struct path path);
 
 #endif

@@ -21,7 +21,9 @@ enum {
     CALLS_MAX = 100000,
     OUTS_MAX = 100000,
     INSTANTS_MAX = 50000,
-    PRINTS_MAX = 10000
+    PRINTS_MAX = 100000,
+    LINES_MAX = 1000000,   /* on the channel */
+    PRINT_MAX_BYTES = 200, /* of a line; none that we wait for is longer */
 };
 
 /* Nobody waits until then: a year. It also keeps sums from overflowing. */
@@ -29,25 +31,43 @@ enum {
 
 /* ---- The record -------------------------------------------------------- */
 
+/* The first bytes of a line, without the zero bytes, which nobody sees. */
+static char *copy_line(const char *line, size_t n)
+{
+    char *copy =
+        must_calloc((n < PRINT_MAX_BYTES ? n : PRINT_MAX_BYTES) + 1, 1);
+    size_t length = 0;
+
+    for (size_t i = 0; i < n && length < PRINT_MAX_BYTES; i++)
+        if (line[i] != '\0')
+            copy[length++] = line[i];
+    return copy;
+}
+
 /* Takes over what was printed since the last time: it was printed now. */
 static void take_prints(struct run *run)
 {
-    process_drain(&run->process);
-
-    const char *all = text_chars(&run->process.out.kept);
+    struct text *fresh = &run->process.out.fresh;
+    size_t at = 0;
     const char *end;
-    while (run->print_count < PRINTS_MAX &&
-           (end = strchr(all + run->printed, '\n'))) {
-        const char *line = all + run->printed;
-        size_t length = (size_t)(end - line);
-        char *copy = must_calloc(length + 1, 1);
 
-        memcpy(copy, line, length);
+    process_drain(&run->process);
+    while (at < fresh->length &&
+           (end = memchr(fresh->chars + at, '\n', fresh->length - at))) {
+        size_t n = (size_t)(end - (fresh->chars + at));
+
+        if (run->print_count == PRINTS_MAX) {
+            run->trouble = ENDLESS;
+            break;
+        }
         run->prints =
             must_grow(run->prints, run->print_count, sizeof run->prints[0]);
-        run->prints[run->print_count++] = (struct print){run->now, copy};
-        run->printed += length + 1;
+        run->prints[run->print_count++] =
+            (struct print){run->now, copy_line(fresh->chars + at, n)};
+        at += n + 1;
     }
+    if (at)
+        text_drop(fresh, at);
 }
 
 static void set_clock(struct run *run, int64_t now)
@@ -237,9 +257,12 @@ static void heard_block(struct run *run, size_t number)
 static bool heard_begin(struct run *run, size_t number, const char *op,
                         size_t item)
 {
-    if (number != run->call_count + 1 || number > CALLS_MAX ||
-        item >= run->scenario->n)
+    if (number != run->call_count + 1 || item >= run->scenario->n)
         return false;
+    if (number > CALLS_MAX) {
+        run->trouble = ENDLESS;
+        return true;
+    }
     struct call call = {.item = item,
                         .begun = run->now,
                         .ended = NEVER,
@@ -356,16 +379,32 @@ static bool heard(struct run *run, const char *line)
 
 /* ---- The run ----------------------------------------------------------- */
 
+/* Whether there is nothing more to be learned from the program. A deadlock is
+   still to be cleaned up after: it says on standard error who waited. */
+static bool seen_enough(const struct run *run)
+{
+    return run->complete ||
+           (run->trouble != NO_TROUBLE && run->trouble != DEADLOCK);
+}
+
+/* Whether the driver wrote that line. */
+static bool is_signed(const struct run *run, const char *line)
+{
+    return strncmp(line, run->secret, SECRET_LENGTH) == 0 &&
+           line[SECRET_LENGTH] == ' ';
+}
+
 /* Handles the whole lines in what was read, and drops them from it. */
 static void hear_lines(struct run *run, struct text *unread)
 {
     char *line = unread->chars, *end;
 
-    while (!run->complete && run->trouble != GARBAGE && line &&
-           (end = strchr(line, '\n'))) {
+    while (!seen_enough(run) && line && (end = strchr(line, '\n'))) {
         *end = '\0';
-        if (!heard(run, line))
+        if (!is_signed(run, line) || !heard(run, line + SECRET_LENGTH + 1))
             run->trouble = GARBAGE;
+        else if (++run->lines == LINES_MAX)
+            run->trouble = ENDLESS;
         line = end + 1;
     }
     if (line)
@@ -394,14 +433,6 @@ static bool read_channel(struct run *run, struct text *unread)
     return true;
 }
 
-/* Whether there is nothing more to be learned from the program. A deadlock is
-   still to be cleaned up after: it says on standard error who waited. */
-static bool seen_enough(const struct run *run)
-{
-    return run->complete ||
-           (run->trouble != NO_TROUBLE && run->trouble != DEADLOCK);
-}
-
 /* An end of file is the program's end, unless it goes on without us. */
 static void wait_for_end(struct run *run)
 {
@@ -417,12 +448,15 @@ int ledger_run(struct run *run, const struct scenario *scenario,
     struct text unread = {0};
     int err = process_start(&run->process, command);
 
+    run->scenario = scenario;
     if (err)
         return err;
-    run->scenario = scenario;
     run->cancelled_at = run->returned_at = run->gate_found_at = NEVER;
     run->gate_open = scenario->gate == 0;
     set_clock(run, 0);
+    random_word(run->secret, SECRET_LENGTH);
+    tell(run, run->secret);
+    tell(run, "\n");
     tell(run, text_chars(&scenario->parameters));
     tell(run, "go\n");
     while (!seen_enough(run) && process_wait(&run->process))

@@ -5,6 +5,7 @@
 #define VERIFY_LEDGER_H
 
 #include "process.h"
+#include "words.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -61,8 +62,10 @@ enum trouble {
     BUSY,     /* yielded for ever at one instant */
     POLLING,  /* woke up again and again, and nothing came of it */
     DEADLOCK, /* waited for what nobody would ever do */
+    ENDLESS,  /* called operations, or printed lines, without end */
     GARBAGE,  /* wrote to the judge's channel itself */
     DEAF,     /* closed that channel */
+    SPOILT,   /* changed its own program */
 };
 
 struct run {
@@ -84,7 +87,6 @@ struct run {
 
     struct print *prints;
     size_t print_count;
-    size_t printed; /* bytes of output that are in prints */
 
     int64_t cancelled_at; /* when the function was cancelled, NEVER if not */
     int64_t returned_at;  /* when it returned, NEVER if it did not */
@@ -97,6 +99,8 @@ struct run {
     bool complete; /* the driver reached its end */
     bool leaks;
 
+    char secret[SECRET_LENGTH + 1];
+    long lines; /* that the program said on the channel */
     enum trouble trouble;
     int64_t stuck_at;       /* of DEADLOCK: when */
     struct process process; /* its ending and its outputs */

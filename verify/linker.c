@@ -24,6 +24,7 @@ static bool find_error(struct link_error *error, const struct build *build,
 {
     const char *messages = text_chars(&build->messages);
     const char *at = strstr(messages, phrase), *line = at;
+    struct text name = {0};
     char file[128];
 
     if (!at)
@@ -32,8 +33,10 @@ static bool find_error(struct link_error *error, const struct build *build,
         line--;
     at += strlen(phrase);
     at += strspn(at, " :`'\"");
-    snprintf(error->name, sizeof error->name, "%.*s",
-             (int)strcspn(at, "`'\"(; \n"), at);
+    /* A name in assembler can hold anything. */
+    text_add_visible(&name, at, strcspn(at, "`'\"(; \n"), sizeof error->name);
+    snprintf(error->name, sizeof error->name, "%s", text_chars(&name));
+    text_free(&name);
 
     /* The grader's own file has the same name: verify/02_gather.c. */
     snprintf(file, sizeof file, "/%s.c:", build->grader->name);

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -80,12 +79,7 @@ static void pick(struct options *options, const char *text)
 /* Short, so that it is easily typed again. */
 static uint64_t random_seed(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    struct random random = {(uint64_t)now.tv_nsec ^ (uint64_t)now.tv_sec << 30 ^
-                            (uint64_t)getpid() << 48};
-    return 1 + random_below(&random, 99999);
+    return 1 + random_number() % 99999;
 }
 
 enum { BUILD, SANITIZED, SUBMISSION, EXERCISE, SEED, UNSTARTED, HELP };

@@ -24,9 +24,7 @@
 
 enum {
     TICK_MS = 20,      /* how often limits are looked after */
-    FAMILY_LOOKS = 10, /* how often those of its children are */
     GONE_SECONDS = 10, /* what takes longer to die cannot be killed */
-    FAMILY_MAX = 1024,
     KEPT_BYTES = 64 * 1024
 };
 
@@ -223,8 +221,8 @@ int process_start(struct process *process, const struct command *command)
     process->ending = process->gone = RUNNING;
     process->hung_up = false;
     process->last_look = 0;
-    process->looks = process->asleep = process->slept = process->deaf = 0;
-    process->cpu_ticks = 0;
+    process->looks = process->asleep = process->starved = process->deaf = 0;
+    process->latest = (struct look){0};
     if (!err)
         err = exec_result(c.failure[0]);
     close_fd(&c.failure[0]);
@@ -238,18 +236,6 @@ int process_start(struct process *process, const struct command *command)
 }
 
 /* ---- Ending ------------------------------------------------------------ */
-
-static void kill_family(pid_t leader)
-{
-    pid_t family[FAMILY_MAX];
-    size_t n = sandbox_family(family, FAMILY_MAX);
-
-    if (n > FAMILY_MAX)
-        n = FAMILY_MAX;
-    kill(-leader, SIGKILL);
-    for (size_t i = 0; i < n; i++)
-        kill(family[i], SIGKILL);
-}
 
 /* Reaps who has ended; returns whether anybody is left. */
 static bool reap(struct process *process)
@@ -272,7 +258,8 @@ void process_end(struct process *process, enum ending why)
         process->ending = why;
     /* Those killed may just have forked, so it takes several rounds. */
     while (process->pid > 0 && reap(process) && real_now() < give_up) {
-        kill_family(process->pid);
+        kill(-process->pid, SIGKILL);
+        sandbox_kill();
         poll(NULL, 0, 1);
     }
     process_drain(process);
@@ -284,6 +271,7 @@ void process_end(struct process *process, enum ending why)
 void process_free(struct process *process)
 {
     text_free(&process->out.kept);
+    text_free(&process->out.fresh);
     text_free(&process->err.kept);
 }
 
@@ -316,6 +304,8 @@ static void drain_stream(struct process *process, struct stream *stream)
         size_t room = KEPT_BYTES - stream->kept.length;
         text_add_bytes(&stream->kept, bytes,
                        (size_t)n < room ? (size_t)n : room);
+        if (stream == &process->out)
+            text_add_bytes(&stream->fresh, bytes, (size_t)n);
         if (stream->total > process->limits->output &&
             process->ending == RUNNING) {
             process_end(process, OVER_OUTPUT);
@@ -330,77 +320,91 @@ void process_drain(struct process *process)
     drain_stream(process, &process->err);
 }
 
-static size_t family_memory(void)
-{
-    pid_t family[FAMILY_MAX];
-    size_t n = sandbox_family(family, FAMILY_MAX), bytes = 0;
-
-    for (size_t i = 0; i < n && i < FAMILY_MAX; i++)
-        bytes += sandbox_usage(family[i]).memory;
-    return bytes;
-}
-
 /* How often one looks in so many seconds. */
 static int looks_in(int seconds)
 {
     return seconds * 1000 / TICK_MS;
 }
 
+/* What a program hangs in that has not run for some time. */
+static enum ending reason_to_hang(const struct look *look)
+{
+    if (look->stopped)
+        return IN_SIGSTOP;
+    if (look->in_vfork)
+        return IN_VFORK;
+    return look->headless ? WITHOUT_MAIN : BLOCKED;
+}
+
+/* The limit that it is over by now; RUNNING if none. */
+static enum ending limit_reached(const struct process *process)
+{
+    const struct limits *limits = process->limits;
+    const struct look *look = &process->latest;
+
+    if (look->memory > limits->memory)
+        return OVER_MEMORY;
+    /* The system's own limit holds for each process, and ends it a second
+       later. */
+    if (2 * look->ticks >
+        (2 * limits->cpu_seconds + 1) * sandbox_ticks_a_second())
+        return OVER_CPU;
+    if (process->deaf > looks_in(1))
+        return STOPPED;
+    if (process->asleep > looks_in(limits->blocked_seconds))
+        return reason_to_hang(look);
+    if (process->looks - process->starved > looks_in(limits->patience))
+        return OVER_TIME;
+    return process->looks > looks_in(limits->wall_seconds) ? STALLED : RUNNING;
+}
+
 /*
  * Looks after the limits that the system does not watch. Time is counted in
  * looks: if the machine stops us, it does not pass for the program either.
+ * And a program that could run, and did not, at the judge's own priority, was
+ * kept from it by the machine. Nothing that it does itself looks like that.
  */
 static void watch(struct process *process)
 {
-    const struct limits *limits = process->limits;
     int64_t now = real_now();
 
-    if (now - process->last_look < TICK_MS * MILLISECOND)
+    if (process->ending != RUNNING ||
+        now - process->last_look < TICK_MS * MILLISECOND)
         return;
     process->last_look = now;
     process->looks++;
 
-    struct usage usage = sandbox_usage(process->pid);
-    size_t memory =
-        process->looks % FAMILY_LOOKS ? usage.memory : family_memory();
-    bool asleep = usage.waits && usage.cpu_ticks == process->cpu_ticks;
-    process->cpu_ticks = usage.cpu_ticks;
-    process->slept += asleep;
+    struct look look = sandbox_look(), *before = &process->latest;
+    bool ran = look.ticks != before->ticks || look.who != before->who;
+    bool asleep = look.known && !look.can_run && !ran;
     process->asleep = asleep ? process->asleep + 1 : 0;
+    process->starved += look.can_run && !ran && !look.unfair;
     process->deaf += process->hung_up;
-    if (memory > limits->memory)
-        process_end(process, OVER_MEMORY);
-    else if (process->deaf > looks_in(1))
-        process_end(process, STOPPED);
-    else if (limits->blocked_seconds &&
-             process->asleep > looks_in(limits->blocked_seconds))
-        process_end(process, BLOCKED);
-    else if (process->looks > looks_in(limits->wall_seconds))
-        /* Asleep most of the time: it would be no faster elsewhere. */
-        process_end(process,
-                    2 * process->slept > process->looks ? BLOCKED : STALLED);
+    process->latest = look;
+    enum ending ending = limit_reached(process);
+    if (ending != RUNNING)
+        process_end(process, ending);
 }
 
 /* Whether the process itself is gone; then it says how that came. */
 static bool has_ended(struct process *process, enum ending *how)
 {
-    struct rusage usage;
     pid_t pid;
 
     if (process->gone == RUNNING) {
         do
-            pid = wait4(process->pid, &process->status, WNOHANG, &usage);
+            pid = waitpid(process->pid, &process->status, WNOHANG);
         while (pid < 0 && errno == EINTR);
         if (pid != process->pid)
             return false;
 
         /* The driver's handler passes SIGXCPU on. A program that ignores it
-           gets SIGKILL a second later. */
+           gets SIGKILL a second later, if we did not look before. */
         int number =
             WIFSIGNALED(process->status) ? WTERMSIG(process->status) : 0;
-        time_t cpu = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec;
+        long limit = process->limits->cpu_seconds * sandbox_ticks_a_second();
         bool over = number == SIGXCPU ||
-                    (number == SIGKILL && cpu >= process->limits->cpu_seconds);
+                    (number == SIGKILL && process->latest.ticks >= limit);
         process->gone = over ? OVER_CPU : ENDED;
     }
     *how = process->gone;
@@ -429,20 +433,20 @@ bool process_wait(struct process *process)
 
         stop_if_interrupted(process);
         process_drain(process);
+        /* On every turn: who speaks all the time has limits, too. */
+        watch(process);
         if (process->ending != RUNNING)
             break;
         if (n > 0 && fds[0].revents) {
             process->asleep = 0;
             return true;
         }
-        if (!has_ended(process, &how)) {
-            watch(process);
-        } else if (readable(process->channel)) {
+        if (!has_ended(process, &how))
+            continue;
+        if (readable(process->channel))
             return true; /* its last words */
-        } else {
-            /* Children that it left behind may hold the channel open. */
-            process_end(process, how);
-        }
+        /* Children that it left behind may hold the channel open. */
+        process_end(process, how);
     }
     return false;
 }

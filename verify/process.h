@@ -8,6 +8,7 @@
 #ifndef VERIFY_PROCESS_H
 #define VERIFY_PROCESS_H
 
+#include "sandbox.h"
 #include "text.h"
 
 #include <sys/types.h>
@@ -17,7 +18,8 @@ struct limits {
     size_t memory;       /* resident bytes, of all its processes together */
     size_t file;         /* bytes, of one file that it writes */
     size_t output;       /* bytes, on standard output and standard error each */
-    int blocked_seconds; /* 0: it may sleep as long as it likes */
+    int blocked_seconds; /* in which nothing of it could run */
+    int patience;        /* seconds in which it ran, or slept */
     int wall_seconds;    /* the guard against a machine that stands still */
 };
 
@@ -29,14 +31,19 @@ enum ending {
     OVER_CPU, /* and so on: over that limit */
     OVER_MEMORY,
     OVER_OUTPUT,
-    BLOCKED, /* slept in a system call for blocked_seconds, at no CPU time */
-    STALLED  /* over wall_seconds though it could run: the machine's fault */
+    BLOCKED,    /* slept in a system call for blocked_seconds, at no CPU time */
+    IN_SIGSTOP, /* the same, but it was stopped by a signal, */
+    IN_VFORK,   /* or waited for a child to run another program, */
+    WITHOUT_MAIN, /* or its main thread had ended */
+    OVER_TIME,    /* over its patience, by no fault of the machine */
+    STALLED /* over wall_seconds though it could run: the machine's fault */
 };
 
 /* What came out of one of its two outputs. */
 struct stream {
     int fd;
-    struct text kept; /* the first part of it */
+    struct text kept;  /* the first part of it, for the report */
+    struct text fresh; /* what nobody has looked at yet; standard output's */
     size_t total;
 };
 
@@ -46,14 +53,14 @@ struct process {
     struct stream out, err;
     const struct limits *limits;
     enum ending ending;
-    int status;              /* as waitpid gives it, if ENDED */
-    enum ending gone;        /* how it ended, once it did by itself */
-    bool hung_up;            /* the channel has come to its end */
-    int64_t last_look;       /* at its limits: when, */
-    int looks;               /* how often, */
-    int asleep, slept, deaf; /* and how often it slept (in a row; in all), and
-                                how often it had hung up */
-    long cpu_ticks;
+    int status;                /* as waitpid gives it, if ENDED */
+    enum ending gone;          /* how it ended, once it did by itself */
+    bool hung_up;              /* the channel has come to its end */
+    int64_t last_look;         /* at its limits: when, */
+    int looks;                 /* how often, */
+    int asleep, starved, deaf; /* and how often it slept (in a row), was not
+                                  let run (in all), and had hung up */
+    struct look latest;        /* what the last look saw */
 };
 
 struct command {

@@ -2,6 +2,7 @@
  * sandbox.c - limits that need Linux: prctl and /proc.
  */
 #include "sandbox.h"
+#include "text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,17 +16,17 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 
-/* nobody, on every Linux. */
-enum { NOBODY = 65534 };
+/*
+ * Whoever grades as root runs submissions as a user of this judge's own, so
+ * that two that are graded at a time cannot meet. No system gives out numbers
+ * from here on, and a process's number is below 2^22.
+ */
+enum { FIRST_UID = 0x70000000, NOBODY = 65534 };
 
 /* On top of what runs already: for a sanitizer's helpers and a few threads. */
 enum { SPARE_PROCESSES = 64 };
-
-const char *sandbox_level(void)
-{
-    return "limits only";
-}
 
 /* When nobody runs any more, a leak checker may look into the judge. */
 static void allow_looking(void)
@@ -37,17 +38,39 @@ void sandbox_judge(void)
 {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    sandbox_uid();
     atexit(allow_looking);
+}
+
+/* Whether a process may become that user: a container need not know it. */
+static bool can_become(uid_t uid)
+{
+    int status = 1;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(setresuid(uid, uid, uid) == 0 ? 0 : 1);
+    return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
 uid_t sandbox_uid(void)
 {
-    return geteuid() == 0 ? NOBODY : geteuid();
+    static uid_t uid; /* known before the first child asks */
+
+    if (geteuid() != 0)
+        return geteuid();
+    if (uid == 0)
+        uid = FIRST_UID + (uid_t)getpid();
+    else
+        return uid;
+    if (!can_become(uid))
+        uid = NOBODY;
+    return uid;
 }
 
 gid_t sandbox_gid(void)
 {
-    return geteuid() == 0 ? NOBODY : getegid();
+    return geteuid() == 0 ? (gid_t)sandbox_uid() : getegid();
 }
 
 int sandbox_child(void)
@@ -55,11 +78,13 @@ int sandbox_child(void)
     /* Whoever grades as root does not run submissions as root. In a container
        that has no such user, EINVAL, there is nobody else to run them as. */
     if (geteuid() == 0) {
+        uid_t uid = sandbox_uid();
+
         if (setgroups(0, NULL) && errno != EPERM)
             return -errno;
-        if (setresgid(NOBODY, NOBODY, NOBODY) && errno != EINVAL)
+        if (setresgid(uid, uid, uid) && errno != EINVAL)
             return -errno;
-        if (setresuid(NOBODY, NOBODY, NOBODY) && errno != EINVAL)
+        if (setresuid(uid, uid, uid) && errno != EINVAL)
             return -errno;
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
@@ -80,95 +105,177 @@ size_t sandbox_process_limit(void)
     return all ? all + SPARE_PROCESSES : 0;
 }
 
-/* /proc/PID/stat from its third field on: the second, the program's name, may
-   hold anything. Returns the number of fields read. */
-static int read_stat(pid_t pid, char *state, pid_t *parent, long *ticks)
-{
-    char path[64], line[1024];
-    unsigned long user, system;
+/* ---- Looking at all descendants ---------------------------------------- */
 
-    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+struct entry {
+    pid_t pid, parent;
+    char state;
+    int nice, threads, policy;
+    long ticks;
+    unsigned long long started;
+    size_t memory;
+    bool ours; /* a descendant of the judge */
+};
+
+/* /proc/PID/stat or that of a thread, from its third field on: the second, the
+   program's name, may hold anything. Returns whether it was there. */
+static bool read_stat(const char *path, struct entry *entry)
+{
+    unsigned long user, system;
+    long waited[2], pages;
+    char line[1024];
     FILE *file = fopen(path, "re");
+
     if (!file)
-        return 0;
+        return false;
     size_t n = fread(line, 1, sizeof line - 1, file);
     fclose(file);
     line[n] = '\0';
-
     const char *rest = strrchr(line, ')');
-    if (!rest)
-        return 0;
-    int fields =
-        sscanf(rest + 1, " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-               state, parent, &user, &system);
-    *ticks = fields == 4 ? (long)(user + system) : 0;
-    return fields;
+    if (!rest ||
+        sscanf(rest + 1,
+               " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld "
+               "%*d %d %d %*d %llu %*u %ld %*u %*u %*u %*u %*u %*u %*u %*u "
+               "%*u %*u %*u %*u %*u %*d %*d %*u %d",
+               &entry->state, &entry->parent, &user, &system, &waited[0],
+               &waited[1], &entry->nice, &entry->threads, &entry->started,
+               &pages, &entry->policy) != 11)
+        return false;
+    /* With its children's, once it has waited for them. */
+    entry->ticks = (long)(user + system) + waited[0] + waited[1];
+    entry->memory = (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
+    return true;
 }
 
-static bool contains(const pid_t *pids, size_t n, pid_t pid)
+/* All processes; the caller frees them. */
+static struct entry *all_processes(size_t *count)
+{
+    struct entry *entries = NULL;
+    DIR *proc = opendir("/proc");
+    struct dirent *name;
+
+    *count = 0;
+    while (proc && (name = readdir(proc))) {
+        struct entry entry = {.pid = (pid_t)atol(name->d_name)};
+        char path[64];
+
+        snprintf(path, sizeof path, "/proc/%ld/stat", (long)entry.pid);
+        if (entry.pid <= 0 || !read_stat(path, &entry))
+            continue;
+        entries = must_grow(entries, *count, sizeof *entries);
+        entries[(*count)++] = entry;
+    }
+    if (proc)
+        closedir(proc);
+    return entries;
+}
+
+static bool has_child(const struct entry *entries, size_t n, pid_t pid)
 {
     for (size_t i = 0; i < n; i++)
-        if (pids[i] == pid)
+        if (entries[i].parent == pid)
             return true;
     return false;
 }
 
-/* One pass over /proc adds the children of those found before, so it is
-   repeated until a pass adds nobody. */
-size_t sandbox_family(pid_t *pids, size_t n)
+/* All processes, with the judge's descendants marked. Each round finds the
+   children of those found before. */
+static struct entry *family(size_t *count)
 {
-    size_t found = 0, before;
+    struct entry *entries = all_processes(count);
+    bool found;
 
     do {
-        DIR *proc = opendir("/proc");
-        struct dirent *entry;
+        found = false;
+        for (size_t i = 0; i < *count; i++) {
+            bool ours = entries[i].parent == getpid();
 
-        before = found;
-        if (!proc)
-            return 0;
-        while (found < n && (entry = readdir(proc))) {
-            pid_t pid = (pid_t)atol(entry->d_name), parent;
-            char state;
-            long ticks;
-
-            if (pid <= 0 || contains(pids, found, pid) ||
-                read_stat(pid, &state, &parent, &ticks) < 2)
-                continue;
-            if (parent == getpid() || contains(pids, found, parent))
-                pids[found++] = pid;
+            for (size_t j = 0; j < *count && !ours; j++)
+                ours = entries[j].ours && entries[j].pid == entries[i].parent;
+            found |= ours && !entries[i].ours;
+            entries[i].ours |= ours;
         }
-        closedir(proc);
-    } while (found > before && found < n);
-    return found;
+    } while (found);
+    return entries;
 }
 
-struct usage sandbox_usage(pid_t pid)
+/* Whether a thread of this process runs, or would if the machine let it. Who
+   waits for a disk does; who waits for the child of its vfork() does not. */
+static bool can_run(const struct entry *entry, bool has_child)
 {
-    struct usage usage = {0};
-    char path[64], state;
-    pid_t parent;
-    unsigned long pages;
+    char path[64];
+    DIR *tasks;
+    struct dirent *name;
+    bool result = false;
 
-    if (read_stat(pid, &state, &parent, &usage.cpu_ticks) == 4) {
-        usage.known = true;
-        usage.waits = state == 'S';
+    if (entry->threads <= 1)
+        return entry->state == 'R' || (entry->state == 'D' && !has_child);
+    snprintf(path, sizeof path, "/proc/%ld/task", (long)entry->pid);
+    tasks = opendir(path);
+    while (tasks && !result && (name = readdir(tasks))) {
+        struct entry task = {0};
+        char file[400];
+
+        snprintf(file, sizeof file, "%s/%s/stat", path, name->d_name);
+        result = *name->d_name != '.' && read_stat(file, &task) &&
+                 (task.state == 'R' || (task.state == 'D' && !has_child));
     }
-    snprintf(path, sizeof path, "/proc/%ld/statm", (long)pid);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return usage;
-    if (fscanf(file, "%*u %lu", &pages) == 1)
-        usage.memory = pages * (size_t)sysconf(_SC_PAGESIZE);
-    fclose(file);
-    return usage;
+    if (tasks)
+        closedir(tasks);
+    return result;
+}
+
+struct look sandbox_look(void)
+{
+    struct look look = {0};
+    struct entry judge = {0};
+    unsigned long long latest = 0;
+    size_t n;
+    struct entry *entries = family(&n);
+
+    look.known = read_stat("/proc/self/stat", &judge);
+    for (size_t i = 0; i < n; i++) {
+        const struct entry *entry = &entries[i];
+
+        if (!entry->ours)
+            continue;
+        look.ticks += entry->ticks;
+        look.memory += entry->memory;
+        look.who = look.who * 1000003 + (uint64_t)entry->pid;
+        look.unfair |=
+            entry->nice != judge.nice || entry->policy != judge.policy;
+        bool waits_for_child = has_child(entries, n, entry->pid);
+        look.can_run |= can_run(entry, waits_for_child);
+        look.stopped |= entry->state == 'T' || entry->state == 't';
+        look.in_vfork |= entry->state == 'D' && waits_for_child;
+        look.headless |= entry->state == 'Z' && entry->threads > 1;
+        if (entry->started > latest ||
+            (entry->started == latest && entry->pid > look.youngest)) {
+            latest = entry->started;
+            look.youngest = entry->pid;
+        }
+    }
+    free(entries);
+    return look;
+}
+
+long sandbox_ticks_a_second(void)
+{
+    return sysconf(_SC_CLK_TCK);
+}
+
+void sandbox_kill(void)
+{
+    size_t n;
+    struct entry *entries = family(&n);
+
+    for (size_t i = 0; i < n; i++)
+        if (entries[i].ours)
+            kill(entries[i].pid, SIGKILL);
+    free(entries);
 }
 
 #else
-
-const char *sandbox_level(void)
-{
-    return "limits only, without watching memory";
-}
 
 void sandbox_judge(void)
 {
@@ -194,17 +301,18 @@ size_t sandbox_process_limit(void)
     return 0;
 }
 
-size_t sandbox_family(pid_t *pids, size_t n)
+struct look sandbox_look(void)
 {
-    (void)pids;
-    (void)n;
-    return 0;
+    return (struct look){0};
 }
 
-struct usage sandbox_usage(pid_t pid)
+long sandbox_ticks_a_second(void)
 {
-    (void)pid;
-    return (struct usage){0};
+    return 100;
+}
+
+void sandbox_kill(void)
+{
 }
 
 #endif

@@ -9,10 +9,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
-
-/* The level of protection, for the report. */
-const char *sandbox_level(void);
 
 /* The judge itself: nobody may look into its memory, and processes that lose
    their parent become its children, so that it can end them. */
@@ -31,16 +29,25 @@ int sandbox_child(void);
 /* At most so many processes may the child's user have; 0: not known. */
 size_t sandbox_process_limit(void);
 
-/* All descendants of the judge: writes up to n, returns how many there are. */
-size_t sandbox_family(pid_t *pids, size_t n);
-
-/* What a process uses; a process that is gone uses nothing. */
-struct usage {
+/* What all descendants of the judge are at, at one moment. */
+struct look {
     bool known;
-    bool waits;     /* sleeps in a system call */
-    long cpu_ticks; /* CPU time, in the system's unit */
-    size_t memory;  /* resident bytes */
+    bool can_run;   /* one of them runs, or would if the machine let it */
+    bool unfair;    /* one has another priority than the judge */
+    bool stopped;   /* one was stopped by a signal */
+    bool in_vfork;  /* one waits for its child to run another program */
+    bool headless;  /* of one, the main thread has ended, and others not */
+    long ticks;     /* CPU time of all, in the system's unit */
+    size_t memory;  /* resident bytes of all */
+    uint64_t who;   /* other processes, another number */
+    pid_t youngest; /* the latest of those that were started; 0: none */
 };
-struct usage sandbox_usage(pid_t pid);
+struct look sandbox_look(void);
+
+/* How many CPU ticks a second has. */
+long sandbox_ticks_a_second(void);
+
+/* Kills all descendants of the judge. */
+void sandbox_kill(void);
 
 #endif

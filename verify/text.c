@@ -205,3 +205,21 @@ size_t random_below(struct random *random, size_t n)
 {
     return (size_t)(random_next(random) % n);
 }
+
+uint64_t random_number(void)
+{
+    uint64_t number;
+
+    if (getentropy(&number, sizeof number))
+        die(EXIT_MACHINE, "no random numbers: %s", strerror(errno));
+    return number;
+}
+
+void random_word(char *word, size_t n)
+{
+    struct random random = {random_number()};
+
+    for (size_t i = 0; i < n; i++)
+        word[i] = (char)('a' + random_below(&random, 26));
+    word[n] = '\0';
+}

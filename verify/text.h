@@ -64,4 +64,8 @@ struct random {
 uint64_t random_next(struct random *random);
 size_t random_below(struct random *random, size_t n);
 
+/* Numbers and letters that nobody can foretell: from the system. */
+uint64_t random_number(void);
+void random_word(char *word, size_t n); /* n letters and a zero byte */
+
 #endif

@@ -15,6 +15,10 @@
 /* The channel's file descriptor in the child. */
 enum { CHANNEL = 3 };
 
+/* The judge's first line is a random word, and each line of the driver begins
+   with it: what a submission writes to that descriptor does not. */
+enum { SECRET_LENGTH = 16 };
+
 /* The word for a text; the caller frees it. NULL without memory. */
 static inline char *word_of(const char *text)
 {
