@@ -20,6 +20,8 @@ export LC_ALL=C
 # The judge's own folders: they must all be gone in the end.
 export TMPDIR=$work/tmp
 mkdir "$TMPDIR"
+# A sandbox is made by the user that submissions run as, who has to get there.
+chmod 711 "$work"
 
 # check NAME COMMAND...: the check passes if the command succeeds; what the
 # command prints says why it did not.
@@ -34,7 +36,7 @@ check() {
     fi
 }
 
-judge=("$BUILD/bin/verify" --build "${PARTS:-$BUILD}")
+judge=("$BUILD/bin/verify" --build "${PARTS:-$BUILD}" --sandbox "${SANDBOX:-auto}")
 
 verify() {
     "${judge[@]}" --sanitized "$SANITIZED" "$@"

@@ -144,19 +144,40 @@ static void add_word(struct words *words, const char *word)
         strcpy(must_calloc(strlen(word) + 1, 1), word);
 }
 
+/* The flags as make wrote them down. */
+static struct text read_flags(const char *folder)
+{
+    struct path path = path_in(folder, "flags");
+    struct text flags = {0};
+    int err = text_read_file(&flags, path.chars, 16 * 1024);
+
+    if (err || !flags.chars)
+        die(EXIT_MACHINE,
+            "cannot read %s: %s\n"
+            "  `make verify` in the kit's top folder builds what is missing.",
+            path.chars, strerror(-err));
+    return flags;
+}
+
+struct path build_compiler(const struct kit *kit)
+{
+    struct text flags = read_flags(kit->plain);
+    struct path compiler = {0};
+
+    snprintf(compiler.chars, sizeof compiler.chars, "%.*s",
+             (int)strcspn(flags.chars, " \n"), flags.chars);
+    text_free(&flags);
+    return compiler;
+}
+
 /* The compiler and its flags as make used them, but for the include path. */
 static void add_flags(struct words *words, const struct build *build,
                       bool sanitized)
 {
     const struct kit *kit = build->kit;
-    struct path path =
-        path_in(sanitized ? kit->sanitized : kit->plain, "flags");
-    struct text flags = {0};
-    int err = text_read_file(&flags, path.chars, 16 * 1024);
+    struct text flags = read_flags(sanitized ? kit->sanitized : kit->plain);
     char *rest;
 
-    if (err || !flags.chars)
-        die(EXIT_MACHINE, "cannot read %s: %s", path.chars, strerror(-err));
     add_word(words, "/usr/bin/env"); /* it looks the compiler up in PATH */
     for (char *word = strtok_r(flags.chars, " \n", &rest); word;
          word = strtok_r(NULL, " \n", &rest))
@@ -191,14 +212,14 @@ static const char *reason_to_stop(enum ending ending)
 /* Runs a command in the private folder and keeps what it says, in English. */
 static enum outcome run(struct build *build, char *const *words)
 {
-    char path[4096];
-    char *environment[] = {path, "LC_ALL=C", "TMPDIR=.", NULL};
+    char *environment[] = {path_variable(), "LC_ALL=C", "TMPDIR=.", NULL};
     struct process process = {0};
-    struct command command = {words, environment, build->folder.chars, false,
-                              &compile_limits};
+    struct command command = {.arguments = words,
+                              .environment = environment,
+                              .folder = build->folder.chars,
+                              .world = build->folder.chars,
+                              .limits = &compile_limits};
 
-    snprintf(path, sizeof path, "PATH=%s",
-             getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
     text_free(&build->messages);
     int err = process_start(&process, &command);
     if (err) {
@@ -213,7 +234,7 @@ static enum outcome run(struct build *build, char *const *words)
     const char *reason = reason_to_stop(process.ending);
     if (reason)
         text_add(&build->problem, "%s", reason);
-    bool stalled = process.ending == STALLED;
+    bool stalled = process.ending == STALLED || process.ending == NOT_BEGUN;
     process_free(&process);
     if (status == 0)
         return BUILT;

@@ -14,6 +14,9 @@ struct kit {
     const char *plain, *sanitized; /* folders; sanitized may be NULL */
 };
 
+/* The compiler that they were made with, by the name that make calls it. */
+struct path build_compiler(const struct kit *kit);
+
 enum outcome {
     BUILT,
     REFUSED,  /* because of the student's file */

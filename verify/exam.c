@@ -197,15 +197,17 @@ static bool have_sanitized(struct exam *exam)
     return false;
 }
 
-/* A folder that the program finds empty, and may write into. */
-static struct path run_folder(const struct exam *exam)
+/* A folder that the program finds empty, and may write into; false if those
+   before it have spoilt the one that it is in. */
+static bool make_run_folder(const struct exam *exam, struct path folder)
 {
-    struct path path = path_in(exam->build.folder.chars, "run");
-
-    folder_remove(path);
-    folder_make(path);
-    folder_give_away(path.chars);
-    return path;
+    folder_remove(folder);
+    if (chmod(exam->build.folder.chars, 0750) ||
+        !build_intact(&exam->build, false))
+        return false;
+    folder_make(folder);
+    folder_give_away(folder.chars);
+    return true;
 }
 
 /* One try. Returns whether the program was run, or could have been but for what
@@ -220,12 +222,18 @@ static bool try_once(struct exam *exam, struct played *played)
     char *environment[] = {sanitized ? "ASAN_OPTIONS=leak_check_at_exit=0"
                                      : "ASAN_OPTIONS=detect_leaks=0",
                            "UBSAN_OPTIONS=print_stacktrace=1", NULL};
-    struct path folder = run_folder(exam);
-    struct command command = {arguments, environment, folder.chars, true,
-                              sanitized ? &sanitized_limits : &plain_limits};
-    int err = ledger_run(&played->run, &played->scenario, &command);
+    struct path folder = path_in(exam->build.folder.chars, "run");
+    struct command command = {.arguments = arguments,
+                              .environment = environment,
+                              .folder = folder.chars,
+                              .world = exam->build.folder.chars,
+                              .channel = true,
+                              .limits = sanitized ? &sanitized_limits
+                                                  : &plain_limits};
+    bool ready = make_run_folder(exam, folder);
+    int err = ready ? ledger_run(&played->run, &played->scenario, &command) : 0;
 
-    if (!build_intact(&exam->build, sanitized))
+    if (!ready || !build_intact(&exam->build, sanitized))
         played->run.trouble = SPOILT;
     else if (err)
         give_up(exam, INCONCLUSIVE,
@@ -233,6 +241,8 @@ static bool try_once(struct exam *exam, struct played *played)
                 exam->build.folder.chars, strerror(-err));
     else if (played->run.process.ending == STALLED)
         give_up(exam, INCONCLUSIVE, "the machine stood still");
+    else if (played->run.process.ending == NOT_BEGUN)
+        give_up(exam, INCONCLUSIVE, "its sandbox could not be made");
     else
         return true;
     return played->run.trouble == SPOILT;

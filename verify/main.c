@@ -3,9 +3,9 @@
  *
  * It never links a student's code. verify/README.md tells how it works.
  */
+#include "bubblewrap.h"
 #include "exam.h"
 #include "report.h"
-#include "sandbox.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -26,6 +26,7 @@ static const char usage[] =
     "                     exercises/ of its own\n"
     "  --exercise N       only this one; can be given several times\n"
     "  --seed N           draw the same numbers as then\n"
+    "  --sandbox LEVEL    limits or bubblewrap; auto: bubblewrap if it works\n"
     "  --grade-unstarted  grade untouched skeletons, too\n"
     "\n"
     "Exit status: 0 graded, whatever the grade; 1 wrong usage; 2 a file is\n"
@@ -39,6 +40,7 @@ struct options {
     bool picked[EXERCISES_MAX], any_picked;
     uint64_t seed;
     bool grade_unstarted;
+    enum { ANY, LIMITS, BUBBLEWRAP } sandbox;
 };
 
 /* ---- Options ----------------------------------------------------------- */
@@ -82,7 +84,7 @@ static uint64_t random_seed(void)
     return 1 + random_number() % 99999;
 }
 
-enum { BUILD, SANITIZED, SUBMISSION, EXERCISE, SEED, UNSTARTED, HELP };
+enum { BUILD, SANITIZED, SUBMISSION, EXERCISE, SEED, SANDBOX, UNSTARTED, HELP };
 
 static const struct option names[] = {
     {"build", required_argument, NULL, BUILD},
@@ -90,10 +92,22 @@ static const struct option names[] = {
     {"submission", required_argument, NULL, SUBMISSION},
     {"exercise", required_argument, NULL, EXERCISE},
     {"seed", required_argument, NULL, SEED},
+    {"sandbox", required_argument, NULL, SANDBOX},
     {"grade-unstarted", no_argument, NULL, UNSTARTED},
     {"help", no_argument, NULL, HELP},
     {0},
 };
+
+static void pick_sandbox(struct options *options, const char *text)
+{
+    if (strcmp(text, "limits") == 0)
+        options->sandbox = LIMITS;
+    else if (strcmp(text, "bubblewrap") == 0)
+        options->sandbox = BUBBLEWRAP;
+    else if (strcmp(text, "auto") != 0)
+        die(EXIT_USAGE, "--sandbox is auto, limits or bubblewrap, not \"%s\"",
+            text);
+}
 
 static void take_option(struct options *options, int option)
 {
@@ -115,6 +129,9 @@ static void take_option(struct options *options, int option)
         break;
     case SEED:
         options->seed = number_of(optarg, "--seed");
+        break;
+    case SANDBOX:
+        pick_sandbox(options, optarg);
         break;
     case UNSTARTED:
         options->grade_unstarted = true;
@@ -161,6 +178,16 @@ static void check_options(struct options *options)
         options->kit.sanitized = NULL;
 }
 
+/* Bubblewrap wherever it works, unless it was said otherwise. */
+static void choose_sandbox(const struct options *options)
+{
+    if (options->sandbox == LIMITS)
+        return;
+    bubblewrap_try(build_compiler(&options->kit).chars);
+    if (options->sandbox == BUBBLEWRAP && !bubblewrap_works())
+        die(EXIT_MACHINE, "no sandbox: %s", sandbox_reason());
+}
+
 /* ---- Grading ----------------------------------------------------------- */
 
 static int exit_status(const struct exam *exam)
@@ -199,6 +226,7 @@ int main(int argc, char **argv)
     take_options(&options, argc, argv);
     check_options(&options);
     process_prepare();
+    choose_sandbox(&options);
     report_open();
     for (const struct grader *const *grader = graders; *grader; grader++) {
         struct exam exam;
@@ -213,6 +241,6 @@ int main(int argc, char **argv)
             status = exit_status(&exam);
         exam_free(&exam);
     }
-    report_close(&total, options.seed);
+    report_close(&total, options.submission, options.seed);
     return status;
 }

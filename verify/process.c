@@ -8,6 +8,7 @@
  * many stacks, and a sanitizer terabytes, that are never touched.
  */
 #include "process.h"
+#include "bubblewrap.h"
 #include "sandbox.h"
 #include "words.h"
 
@@ -16,6 +17,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -68,6 +71,15 @@ void process_prepare(void)
     }
 }
 
+char *path_variable(void)
+{
+    static char path[4096];
+
+    snprintf(path, sizeof path, "PATH=%s",
+             getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
+    return path;
+}
+
 static int64_t real_now(void)
 {
     struct timespec now;
@@ -118,7 +130,8 @@ static int set_descriptors(int out, int err, int channel)
 }
 
 /* Returns only if it failed: a negative errno value. */
-static int become(const struct command *command, int out, int err, int channel)
+static int become(const struct command *command, char *const *arguments,
+                  int out, int err, int channel)
 {
     signal(SIGPIPE, SIG_DFL);
     if (setsid() < 0 || chdir(command->folder))
@@ -130,7 +143,7 @@ static int become(const struct command *command, int out, int err, int channel)
     if (error)
         return error;
     set_limits(command->limits);
-    execve(command->arguments[0], command->arguments, command->environment);
+    execve(arguments[0], arguments, command->environment);
     return -errno;
 }
 
@@ -153,7 +166,7 @@ static int open_pair(int pair[2], bool socket)
 
 /* The pairs of a process's connections: ours first, the child's second. */
 struct connections {
-    int out[2], err[2], channel[2], failure[2];
+    int out[2], err[2], channel[2], failure[2], sandbox[2];
 };
 
 static void close_fd(int *fd)
@@ -173,13 +186,21 @@ static int open_connections(struct connections *c, bool channel)
         err = open_pair(c->failure, false);
     if (!err && channel)
         err = open_pair(c->channel, true);
+    if (!err && bubblewrap_works())
+        err = open_pair(c->sandbox, false);
     return err;
 }
 
 /* Runs in the child and never returns: what failed goes to the judge. */
 static void run_child(const struct command *command, struct connections *c)
 {
-    int err = become(command, c->out[1], c->err[1], c->channel[1]);
+    char *const *arguments = command->arguments;
+
+    if (bubblewrap_works()) {
+        arguments = bubblewrap_arguments(command, c->sandbox[1]);
+        fcntl(c->sandbox[1], F_SETFD, 0);
+    }
+    int err = become(command, arguments, c->out[1], c->err[1], c->channel[1]);
 
     while (write(c->failure[1], &err, sizeof err) < 0 && errno == EINTR)
         continue;
@@ -200,7 +221,7 @@ static int exec_result(int fd)
 
 int process_start(struct process *process, const struct command *command)
 {
-    struct connections c = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
+    struct connections c = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
     int err = open_connections(&c, command->channel);
 
     if (!err) {
@@ -214,9 +235,11 @@ int process_start(struct process *process, const struct command *command)
     close_fd(&c.err[1]);
     close_fd(&c.channel[1]);
     close_fd(&c.failure[1]);
+    close_fd(&c.sandbox[1]);
     process->out = (struct stream){.fd = c.out[0]};
     process->err = (struct stream){.fd = c.err[0]};
     process->channel = c.channel[0];
+    process->sandbox = c.sandbox[0];
     process->limits = command->limits;
     process->ending = process->gone = RUNNING;
     process->hung_up = false;
@@ -230,12 +253,34 @@ int process_start(struct process *process, const struct command *command)
     fcntl(process->err.fd, F_SETFL, O_NONBLOCK);
     if (process->channel >= 0)
         fcntl(process->channel, F_SETFL, O_NONBLOCK);
+    if (process->sandbox >= 0)
+        fcntl(process->sandbox, F_SETFL, O_NONBLOCK);
     if (err)
         process_end(process, ENDED);
     return err;
 }
 
 /* ---- Ending ------------------------------------------------------------ */
+
+/*
+ * How the program itself ended. bwrap passes a signal on as a shell does; and
+ * what it says of its own matters only if there was no program: all others have
+ * lost its descriptor by then.
+ */
+static void note_status(struct process *process, int status)
+{
+    char said[4096];
+
+    process->status = status;
+    if (process->sandbox < 0 || process->gone != RUNNING)
+        return;
+    ssize_t n = read(process->sandbox, said, sizeof said - 1);
+    said[n > 0 ? n : 0] = '\0';
+    if (!bubblewrap_began(said))
+        process->gone = NOT_BEGUN;
+    if (WIFEXITED(status) && WEXITSTATUS(status) > 128)
+        process->status = WEXITSTATUS(status) - 128; /* as waitpid gives it */
+}
 
 /* Reaps who has ended; returns whether anybody is left. */
 static bool reap(struct process *process)
@@ -246,7 +291,7 @@ static bool reap(struct process *process)
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0 ||
            (pid < 0 && errno == EINTR))
         if (pid == process->pid)
-            process->status = status;
+            note_status(process, status);
     return pid == 0;
 }
 
@@ -264,6 +309,7 @@ void process_end(struct process *process, enum ending why)
     }
     process_drain(process);
     close_fd(&process->channel);
+    close_fd(&process->sandbox);
     close_fd(&process->out.fd);
     close_fd(&process->err.fd);
 }
@@ -390,13 +436,15 @@ static void watch(struct process *process)
 static bool has_ended(struct process *process, enum ending *how)
 {
     pid_t pid;
+    int status;
 
     if (process->gone == RUNNING) {
         do
-            pid = waitpid(process->pid, &process->status, WNOHANG);
+            pid = waitpid(process->pid, &status, WNOHANG);
         while (pid < 0 && errno == EINTR);
         if (pid != process->pid)
             return false;
+        note_status(process, status);
 
         /* The driver's handler passes SIGXCPU on. A program that ignores it
            gets SIGKILL a second later, if we did not look before. */
@@ -405,7 +453,8 @@ static bool has_ended(struct process *process, enum ending *how)
         long limit = process->limits->cpu_seconds * sandbox_ticks_a_second();
         bool over = number == SIGXCPU ||
                     (number == SIGKILL && process->latest.ticks >= limit);
-        process->gone = over ? OVER_CPU : ENDED;
+        if (process->gone == RUNNING)
+            process->gone = over ? OVER_CPU : ENDED;
     }
     *how = process->gone;
     return true;

@@ -36,6 +36,7 @@ enum ending {
     IN_VFORK,   /* or waited for a child to run another program, */
     WITHOUT_MAIN, /* or its main thread had ended */
     OVER_TIME,    /* over its patience, by no fault of the machine */
+    NOT_BEGUN,    /* its sandbox could not be made: the machine's fault, too */
     STALLED /* over wall_seconds though it could run: the machine's fault */
 };
 
@@ -50,6 +51,7 @@ struct stream {
 struct process {
     pid_t pid;
     int channel; /* our end, non-blocking; -1: none, or closed */
+    int sandbox; /* where its sandbox tells what became of it; -1: none */
     struct stream out, err;
     const struct limits *limits;
     enum ending ending;
@@ -66,13 +68,18 @@ struct process {
 struct command {
     char *const *arguments;   /* the program's path first; ended by NULL */
     char *const *environment; /* ended by NULL */
-    const char *folder;       /* where it runs; paths are relative to it */
+    const char *folder;       /* where it runs, and may write */
+    const char *world;        /* in a sandbox, that is all that it sees of
+                                 others' folders: this one, or one above */
     bool channel;             /* a socket at descriptor CHANNEL */
     const struct limits *limits;
 };
 
 /* Once, before anything else: Ctrl-C and SIGTERM end the child, too. */
 void process_prepare(void);
+
+/* "PATH=...", for an environment. */
+char *path_variable(void);
 
 /* Starts it. 0, or a negative errno value if it cannot be run. */
 int process_start(struct process *process, const struct command *command);

@@ -6,7 +6,7 @@
  * control characters: it cannot pass for a line of ours.
  */
 #include "report.h"
-#include "sandbox.h"
+#include "bubblewrap.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -468,7 +468,21 @@ static void print_next(const struct total *total)
     }
 }
 
-void report_close(const struct total *total, uint64_t seed)
+/* What somebody else's program could have done, in plain words. */
+static void print_sandbox_limits(const char *submission)
+{
+    if (bubblewrap_works() || strcmp(submission, DEFAULT_SUBMISSION) == 0)
+        return;
+    putchar('\n');
+    paragraph("limits", "of time, memory and output only: a program could read "
+                        "this machine's files and use its network");
+    if (geteuid() != 0)
+        paragraph("", "and, as the same user, stop or kill the judge");
+    paragraph("why", sandbox_reason());
+}
+
+void report_close(const struct total *total, const char *submission,
+                  uint64_t seed)
 {
     char line[64];
     bool all = total->passed == total->exercises;
@@ -478,8 +492,9 @@ void report_close(const struct total *total, uint64_t seed)
     putchar('\n');
     banner(line);
     printf("Points: %d/%d   seed: %llu   sandbox: %s\n", total->earned,
-           total->possible, (unsigned long long)seed, "limits only");
+           total->possible, (unsigned long long)seed, sandbox_level());
     rule();
+    print_sandbox_limits(submission);
     if (total->inconclusive)
         printf("\n%d exercise%s could not be judged in full: see "
                "INCONCLUSIVE.\n",

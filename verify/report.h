@@ -15,6 +15,7 @@ struct total {
     const struct grader *next; /* the first that was not passed, or NULL */
     enum state next_state;
 };
-void report_close(const struct total *total, uint64_t seed);
+void report_close(const struct total *total, const char *submission,
+                  uint64_t seed);
 
 #endif
