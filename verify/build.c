@@ -113,14 +113,19 @@ bool build_intact(const struct build *build, bool sanitized)
            now.st_ctim.tv_nsec == then->st_ctim.tv_nsec;
 }
 
-void build_close(struct build *build)
+void build_remove(struct build *build)
 {
-    text_free(&build->problem);
-    text_free(&build->messages);
-    text_free(&build->likely);
     if (*build->folder.chars)
         folder_remove(build->folder);
     *build->folder.chars = '\0';
+}
+
+void build_close(struct build *build)
+{
+    build_remove(build);
+    text_free(&build->problem);
+    text_free(&build->messages);
+    text_free(&build->likely);
 }
 
 const char *build_program_path(bool sanitized)

@@ -56,6 +56,7 @@ bool build_intact(const struct build *build, bool sanitized);
 /* Whether sanitized programs run here at all: tried once, with one of ours. */
 bool build_sanitizers_work(const struct build *build);
 
+void build_remove(struct build *build); /* the folder, and not what it says */
 void build_close(struct build *build);
 
 /* From linker.c: what a linker's error messages mean, as problem and likely. */

@@ -6,6 +6,7 @@
 
 #include "build.h"
 #include "grader.h"
+#include "seeds.h"
 
 enum { CHECKS_MAX = 16 };
 
@@ -19,6 +20,8 @@ struct result {
     struct text asked, seen, likely;
     struct text why;       /* of NOT_REACHED and INCONCLUSIVE */
     const struct run *run; /* the latest, NULL if none was played */
+    uint64_t seed;         /* that it was made with last */
+    double seconds;        /* of real time that it took */
 };
 
 enum state { JUDGED, NOT_STARTED, NOT_HANDED_IN, UNGRADABLE, MACHINE_FAULT };
@@ -26,7 +29,9 @@ enum state { JUDGED, NOT_STARTED, NOT_HANDED_IN, UNGRADABLE, MACHINE_FAULT };
 struct exam {
     const struct grader *grader;
     const char *submission; /* its folder */
-    uint64_t seed;
+    struct seeds seeds;
+    bool recalled; /* the first of them failed the last time */
+    double weight; /* that its points are multiplied by */
     enum state state;
     struct build build; /* its messages are for the report */
     struct result results[CHECKS_MAX];
@@ -42,8 +47,8 @@ struct exam {
 
 /* Grades the file that the submission has for grader's exercise. */
 void exam_hold(struct exam *exam, const struct grader *grader,
-               const struct kit *kit, const char *submission, uint64_t seed,
-               bool grade_unstarted);
+               const struct kit *kit, const char *submission,
+               const struct seeds *seeds, bool grade_unstarted);
 void exam_free(struct exam *exam);
 
 /* Points that were earned, and that could have been: inconclusive checks do not

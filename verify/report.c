@@ -7,9 +7,9 @@
  */
 #include "report.h"
 #include "bubblewrap.h"
+#include "version.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <langinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +18,7 @@
 
 enum { WIDTH = 80, INDENT = 10, EXCERPT_LINES = 8 };
 
+static FILE *out;
 static bool utf8, colours;
 
 /* ---- Words and lines --------------------------------------------------- */
@@ -25,15 +26,15 @@ static bool utf8, colours;
 static void banner(const char *line)
 {
     for (int i = 0; i < 60; i++)
-        putchar('=');
-    printf("\n%s\n", line);
+        fputc('=', out);
+    fprintf(out, "\n%s\n", line);
 }
 
 static void rule(void)
 {
     for (int i = 0; i < 60; i++)
-        putchar('=');
-    putchar('\n');
+        fputc('=', out);
+    fputc('\n', out);
 }
 
 /* A verdict, marked where the terminal can. */
@@ -41,11 +42,11 @@ static void print_verdict(const char *verdict, const char *mark,
                           const char *colour)
 {
     if (utf8 && *mark)
-        printf("%s ", mark);
+        fprintf(out, "%s ", mark);
     if (colours)
-        printf("\033[%sm%s\033[0m", colour, verdict);
+        fprintf(out, "\033[%sm%s\033[0m", colour, verdict);
     else
-        printf("%s", verdict);
+        fprintf(out, "%s", verdict);
 }
 
 /* The columns that a text takes up. */
@@ -76,23 +77,23 @@ static void paragraph(const char *label, const char *text)
 
     if (!*text)
         return;
-    printf("  %-8s", label);
+    fprintf(out, "  %-8s", label);
     while (*text) {
         size_t n = word_length(text), width = columns_of(text, n);
 
         if (column > INDENT && column + width + 1 > WIDTH) {
-            printf("\n%*s", INDENT, "");
+            fprintf(out, "\n%*s", INDENT, "");
             column = INDENT;
         }
         if (column > INDENT) {
-            putchar(' ');
+            fputc(' ', out);
             column++;
         }
-        printf("%.*s", (int)n, text);
+        fprintf(out, "%.*s", (int)n, text);
         column += width;
         text += n + strspn(text + n, " \n");
     }
-    putchar('\n');
+    fputc('\n', out);
 }
 
 /* As many bytes of a line as fit into so many columns, whole words if it has
@@ -117,7 +118,7 @@ static void excerpt(const char *title, const char *bytes, size_t total)
     if (!bytes[strspn(bytes, " \n")])
         return;
     if (*title)
-        printf("  %s\n", title);
+        fprintf(out, "  %s\n", title);
     while (*bytes && lines < EXCERPT_LINES) {
         size_t n = strcspn(bytes, "\n"), at = 0;
         struct text shown = {0};
@@ -127,7 +128,7 @@ static void excerpt(const char *title, const char *bytes, size_t total)
             const char *rest = text_chars(&shown) + at;
             size_t part = fitting(rest, WIDTH - 5);
 
-            printf("  | %.*s\n", (int)part, rest);
+            fprintf(out, "  | %.*s\n", (int)part, rest);
             at += part;
             lines++;
         } while (at < shown.length);
@@ -135,7 +136,7 @@ static void excerpt(const char *title, const char *bytes, size_t total)
         bytes += n + (bytes[n] == '\n');
     }
     if (*bytes)
-        printf("  | ... (%zu bytes in all)\n", total);
+        fprintf(out, "  | ... (%zu bytes in all)\n", total);
 }
 
 /* ---- One exercise ------------------------------------------------------ */
@@ -147,7 +148,8 @@ static bool is_default(const struct exam *exam)
 }
 
 /* How to run exactly this again. */
-static void replay_command(struct text *text, const struct exam *exam)
+static void replay_command(struct text *text, const struct exam *exam,
+                           uint64_t seed)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ_./-";
@@ -160,7 +162,7 @@ static void replay_command(struct text *text, const struct exam *exam)
         text_add_visible(text, folder, strlen(folder), 1000);
         text_add(text, "%s ", quote);
     }
-    text_add(text, "SEED=%llu", (unsigned long long)exam->seed);
+    text_add(text, "SEED=%llu", (unsigned long long)seed);
 }
 
 /* "FAIL 0/2 b. title   (remark)", the remark on a line of its own if need be.
@@ -168,9 +170,9 @@ static void replay_command(struct text *text, const struct exam *exam)
 static void remark(size_t used, const char *words)
 {
     if (used + 5 + columns_of(words, strlen(words)) <= WIDTH)
-        printf("   (%s)\n", words);
+        fprintf(out, "   (%s)\n", words);
     else
-        printf("\n  (%s)\n", words);
+        fprintf(out, "\n  (%s)\n", words);
 }
 
 /* Why a check was not made: beside its title if there is room. */
@@ -179,7 +181,7 @@ static void print_reason(size_t used, const char *why)
     if (used + 5 + columns_of(why, strlen(why)) <= WIDTH) {
         remark(used, why);
     } else {
-        putchar('\n');
+        fputc('\n', out);
         paragraph("why", why);
     }
 }
@@ -266,8 +268,8 @@ static void print_outputs(const struct exam *exam, const struct result *result)
         excerpt("it said on standard error:", text_chars(&err),
                 run->process.err.total);
     else if (err.length)
-        printf("  on standard error it said the same as in %c\n",
-               before->check->letter);
+        fprintf(out, "  on standard error it said the same as in %c\n",
+                before->check->letter);
     text_free(&err);
     if (first_failure(exam, result))
         excerpt("it printed:", text_chars(&run->process.out.kept),
@@ -292,7 +294,7 @@ static void print_failure(const struct exam *exam, const struct result *result,
     struct text replay = {0}, words = {0};
 
     text_add(&replay, "replay: ");
-    replay_command(&replay, exam);
+    replay_command(&replay, exam, result->seed);
     remark(used, text_chars(&replay));
     text_free(&replay);
     paragraph("asked", text_chars(&result->asked));
@@ -329,12 +331,12 @@ static void print_result(const struct exam *exam, const struct result *result)
                           result->verdict == PASS ? check->points : 0,
                           result->verdict == INCONCLUSIVE ? 0 : check->points,
                           check->letter, check->title);
-    printf("%s", line);
+    fprintf(out, "%s", line);
     /* A mark is two columns wide, and has a blank behind it. */
     size_t used = strlen(word) + (size_t)length +
                   (utf8 && *verdicts[result->verdict].mark ? 3 : 0);
     if (result->verdict == PASS)
-        putchar('\n');
+        fputc('\n', out);
     else if (result->verdict == FAIL)
         print_failure(exam, result, used);
     else
@@ -345,7 +347,7 @@ static void print_result(const struct exam *exam, const struct result *result)
 static void print_unjudged(const struct exam *exam, const char *verdict)
 {
     print_verdict(verdict, exam->state == NOT_STARTED ? "" : "❌", "33");
-    printf(" 0/%d\n", exam_possible(exam));
+    fprintf(out, " 0/%d\n", exam_possible(exam));
 }
 
 static void print_unstarted(const struct exam *exam)
@@ -400,12 +402,21 @@ static void print_checks(const struct exam *exam)
     for (size_t i = 0; i < exam->result_count; i++)
         print_result(exam, &exam->results[i]);
     excerpt("the compiler warns:", text_chars(warnings), warnings->length);
-    printf("%d of %d points\n", exam_earned(exam), exam_possible(exam));
+    fprintf(out, "%d of %d points\n", exam_earned(exam), exam_possible(exam));
 }
 
-void report_exam(const struct exam *exam)
+/* That a seed of an earlier run is among these. */
+static void print_recalled(const struct exam *exam)
 {
-    printf("\n[Test] %s: %s\n", exam->grader->name, exam->grader->title);
+    if (exam->recalled && exam->state == JUDGED)
+        fprintf(out,
+                "  (seed %llu, which failed the last time, is among the "
+                "three)\n",
+                (unsigned long long)exam->seeds.list[0]);
+}
+
+static void print_body(const struct exam *exam)
+{
     switch (exam->state) {
     case JUDGED:
         print_checks(exam);
@@ -423,45 +434,136 @@ void report_exam(const struct exam *exam)
         print_machine_fault(exam);
         break;
     }
-    fflush(stdout);
+}
+
+void report_exam(const struct exam *exam)
+{
+    fprintf(out, "\n[Test] %s: %s\n", exam->grader->name, exam->grader->title);
+    print_body(exam);
+    print_recalled(exam);
+    fflush(out);
+}
+
+/* ---- Parts of it, for other formats ------------------------------------ */
+
+/* Where it goes meanwhile. */
+struct aside {
+    FILE *out;
+    bool utf8, colours;
+    char *chars;
+    size_t n;
+};
+
+static void step_aside(struct aside *aside)
+{
+    *aside = (struct aside){.out = out, .utf8 = utf8, .colours = colours};
+    out = open_memstream(&aside->chars, &aside->n);
+    if (!out)
+        die(EXIT_MACHINE, "out of memory");
+    utf8 = colours = false;
+}
+
+static void step_back(struct aside *aside, struct text *text)
+{
+    if (fclose(out))
+        die(EXIT_MACHINE, "out of memory");
+    text_add_bytes(text, aside->chars, aside->n);
+    free(aside->chars);
+    out = aside->out;
+    utf8 = aside->utf8;
+    colours = aside->colours;
+}
+
+void report_result(struct text *text, const struct exam *exam,
+                   const struct result *result)
+{
+    struct aside aside;
+
+    if (result->verdict == PASS)
+        return;
+    step_aside(&aside);
+    /* Without its title, which such formats have elsewhere. */
+    if (result->verdict == FAIL)
+        print_failure(exam, result, WIDTH);
+    else
+        paragraph("why", text_chars(&result->why));
+    step_back(&aside, text);
+    text_drop(text, strspn(text_chars(text), "\n"));
+}
+
+void report_unjudged(struct text *text, const struct exam *exam)
+{
+    struct aside aside;
+
+    step_aside(&aside);
+    print_body(exam);
+    step_back(&aside, text);
 }
 
 /* ---- All of them ------------------------------------------------------- */
 
-void report_open(void)
+void report_open(FILE *to)
 {
     const char *off = getenv("NO_COLOR"), *term = getenv("TERM");
 
+    out = to;
     utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-    colours = isatty(STDOUT_FILENO) && !(off && *off) && term &&
+    colours = to == stdout && isatty(STDOUT_FILENO) && !(off && *off) && term &&
               strcmp(term, "dumb") != 0;
     banner("Chapter 12A Verification Tests");
     rule();
 }
 
-/* One line: what to do about the first exercise that has not passed. */
-static void print_next(const struct total *total)
+/* The first exam that was not passed, and for which there is something to do;
+   NULL if none. */
+static const struct exam *first_open(const struct grading *grading)
 {
-    int n = total->next ? total->next->number : 0;
+    for (size_t i = 0; i < grading->count; i++) {
+        const struct exam *exam = &grading->exams[i];
 
-    if (!n)
+        if (!exam_passed(exam) && (exam->state != JUDGED || exam_failed(exam)))
+            return exam;
+    }
+    return NULL;
+}
+
+static size_t how_many(const struct grading *grading,
+                       bool (*are)(const struct exam *exam))
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < grading->count; i++)
+        n += are(&grading->exams[i]);
+    return n;
+}
+
+/* One line: what to do about the first exercise that has not passed. */
+static void print_next(const struct grading *grading)
+{
+    const struct exam *exam = first_open(grading);
+    const char *space = how_many(grading, exam_failed) ? "" : "\n";
+
+    if (!exam)
         return;
-    switch (total->next_state) {
+    int n = exam->grader->number;
+    switch (exam->state) {
     case JUDGED:
-        printf("Next: exercise %d, its first FAIL; make hint%d helps.\n", n, n);
+        fprintf(out, "Next: exercise %d, its first FAIL; make hint%d helps.\n",
+                n, n);
         break;
     case NOT_STARTED:
-        printf("%sNext: exercise %d; exercises/%s.md is the task.\n",
-               total->failed ? "" : "\n", n, total->next->name);
+        fprintf(out, "%sNext: exercise %d; exercises/%s.md is the task.\n",
+                space, n, exam->grader->name);
         break;
     case NOT_HANDED_IN:
-        printf("%sNext: exercise %d, of which there is no file.\n",
-               total->failed ? "" : "\n", n);
+        fprintf(out, "%sNext: exercise %d, of which there is no file.\n", space,
+                n);
         break;
     case UNGRADABLE:
-        printf("%sNext: exercise %d, which is not gradable yet: see "
-               "UNGRADABLE.\n",
-               total->failed ? "" : "\n", n);
+        fprintf(out,
+                "%sNext: exercise %d, which is not gradable yet: see "
+                "UNGRADABLE.\n",
+                space, n);
         break;
     case MACHINE_FAULT:
         break;
@@ -473,7 +575,7 @@ static void print_sandbox_limits(const char *submission)
 {
     if (bubblewrap_works() || strcmp(submission, DEFAULT_SUBMISSION) == 0)
         return;
-    putchar('\n');
+    fputc('\n', out);
     paragraph("limits", "of time, memory and output only: a program could read "
                         "this machine's files and use its network");
     if (geteuid() != 0)
@@ -481,31 +583,50 @@ static void print_sandbox_limits(const char *submission)
     paragraph("why", sandbox_reason());
 }
 
-void report_close(const struct total *total, const char *submission,
-                  uint64_t seed)
+static void print_sums(const struct grading *grading)
 {
-    char line[64];
-    bool all = total->passed == total->exercises;
+    const struct seeds *seeds = &grading->options->seeds;
 
-    snprintf(line, sizeof line, "Results: %d/%d tests passed", total->passed,
-             total->exercises);
-    putchar('\n');
+    fprintf(out, "Points: %g/%g   seed%s:", all_points(grading),
+            all_max(grading), seeds->count == 1 ? "" : "s");
+    if (seeds->secret)
+        fprintf(out, " secret");
+    for (size_t i = 0; !seeds->secret && i < seeds->count; i++)
+        fprintf(out, " %llu", (unsigned long long)seeds->list[i]);
+    fprintf(out, "\nSandbox: %s   kit: %s\n", sandbox_level(), kit_version());
+}
+
+void report_close(const struct grading *grading)
+{
+    size_t passed = how_many(grading, exam_passed);
+    size_t inconclusive = how_many(grading, exam_inconclusive);
+    char line[64];
+
+    snprintf(line, sizeof line, "Results: %zu/%zu tests passed", passed,
+             grading->count);
+    fputc('\n', out);
     banner(line);
-    printf("Points: %d/%d   seed: %llu   sandbox: %s\n", total->earned,
-           total->possible, (unsigned long long)seed, sandbox_level());
+    print_sums(grading);
     rule();
-    print_sandbox_limits(submission);
-    if (total->inconclusive)
-        printf("\n%d exercise%s could not be judged in full: see "
-               "INCONCLUSIVE.\n",
-               total->inconclusive, total->inconclusive == 1 ? "" : "s");
-    if (all)
-        printf("\n%sALL TESTS PASSED! You understand async/await!\n",
-               utf8 ? "🎉 " : "");
-    else if (total->failed)
-        printf("\n%sSome tests failed. Review the concepts above.\n",
-               utf8 ? "⚠️  " : "");
-    print_next(total);
-    if (fflush(stdout) || ferror(stdout))
-        die(EXIT_MACHINE, "cannot write the report: %s", strerror(errno));
+    print_sandbox_limits(grading->options->submission);
+    if (inconclusive)
+        fprintf(out,
+                "\n%zu exercise%s could not be judged in full: see "
+                "INCONCLUSIVE.\n",
+                inconclusive, inconclusive == 1 ? "" : "s");
+    if (passed == grading->count)
+        fprintf(out, "\n%sALL TESTS PASSED! You understand async/await!\n",
+                utf8 ? "🎉 " : "");
+    else if (how_many(grading, exam_failed))
+        fprintf(out, "\n%sSome tests failed. Review the concepts above.\n",
+                utf8 ? "⚠️  " : "");
+    print_next(grading);
+}
+
+void report_write(FILE *to, const struct grading *grading)
+{
+    report_open(to);
+    for (size_t i = 0; i < grading->count; i++)
+        report_exam(&grading->exams[i]);
+    report_close(grading);
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <wchar.h>
 #include <wctype.h>
@@ -176,6 +177,48 @@ int text_read_file(struct text *text, const char *path, size_t limit)
     return err;
 }
 
+/* Into a file beside it, that then takes its name: whoever reads it meanwhile,
+   and whoever kills us, finds the old one or the new one. */
+static bool write_beside(const struct text *text, const char *path)
+{
+    char beside[PATH_MAX];
+    int length =
+        snprintf(beside, sizeof beside, "%s.%ld", path, (long)getpid());
+
+    if (length < 0 || (size_t)length >= sizeof beside)
+        return false;
+    FILE *file = fopen(beside, "we");
+    if (!file)
+        return false;
+    bool good = fwrite(text_chars(text), 1, text->length, file) == text->length;
+    good = fclose(file) == 0 && good;
+    if (good && rename(beside, path) == 0)
+        return true;
+    remove(beside);
+    return false;
+}
+
+bool text_write_file(const struct text *text, const char *path)
+{
+    struct stat status;
+
+    /* A pipe or a device has no content to replace. */
+    if (stat(path, &status) || S_ISREG(status.st_mode))
+        return write_beside(text, path);
+    FILE *file = fopen(path, "we");
+    if (!file)
+        return false;
+    bool good = fwrite(text_chars(text), 1, text->length, file) == text->length;
+    return fclose(file) == 0 && good;
+}
+
+uint64_t hash_of(uint64_t hash, const char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
 const char *in_seconds(int64_t ns)
 {
     static char buffers[8][32];
@@ -189,6 +232,14 @@ const char *in_seconds(int64_t ns)
     snprintf(buffer, sizeof buffers[0], "%.*f s", decimals,
              (double)micro / 1e6);
     return buffer;
+}
+
+double real_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 uint64_t random_next(struct random *random)

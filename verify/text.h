@@ -49,6 +49,13 @@ const char *text_chars(const struct text *text);
    negative errno value (-EFTYPE has no portable name: -EINVAL, -EFBIG). */
 int text_read_file(struct text *text, const char *path, size_t limit);
 
+/* Writes a file anew, as a whole or not at all: returns whether it did. */
+bool text_write_file(const struct text *text, const char *path);
+
+/* A number for some bytes, going on from another one (FNV-1a). */
+#define HASH_START UINT64_C(0xcbf29ce484222325)
+uint64_t hash_of(uint64_t hash, const char *bytes, size_t n);
+
 /* Times are nanoseconds. */
 #define SECOND      INT64_C(1000000000)
 #define MILLISECOND INT64_C(1000000)
@@ -56,6 +63,9 @@ int text_read_file(struct text *text, const char *path, size_t limit);
 /* A time as "0.42 s", with as many decimals as it takes up to
    microseconds. One of a few static buffers. */
 const char *in_seconds(int64_t ns);
+
+/* Of a clock that only goes on. */
+double real_seconds(void);
 
 /* Random numbers that follow from a seed (splitmix64). */
 struct random {

@@ -1,7 +1,7 @@
 /* ungradable: it defines async_gather(), which the kit has already */
 #include "02_gather.h"
 
-int async_gather(struct async_task *tasks, size_t n)
+int(async_gather)(struct async_task *tasks, size_t n)
 {
     (void)tasks;
     (void)n;
