@@ -219,7 +219,7 @@ $(EXERCISES:=.c):
 
 # ---- Targets without a number ----------------------------------------------
 
-.PHONY: advice help all kit verify test fuzz mock bench-mock clean format lint \
+.PHONY: advice help all kit verify test test-judge fuzz mock bench-mock clean format lint \
     skeletons \
     compile_commands.json
 
@@ -272,6 +272,11 @@ fuzz: $(FUZZED)
 	@tools/install-deps fuzz
 	@exec $(PYTHON) -B tests/fuzz/fuzz.py $(FUZZED) --keep \
 	    --seed $(or $(SEED),1) --count $(or $(N),10000)
+
+# Takes some minutes; FAIRNESS=500: more of them.
+test-judge: $(JUDGE) judge_parts
+	@BUILD=$(BUILD) PARTS=$(PARTS) SANITIZED=$(SANITIZED) \
+	    FAIRNESS=$(FAIRNESS) tools/test-judge
 
 mock: $(BUILD)/bin/mock_llm
 	@exec $(UNDER) $< $(ARGS)

@@ -178,6 +178,35 @@ warnings_told() {
     return 1
 }
 
+# The calls as a picture: stairs, in this case.
+calls_drawn() {
+    local picture
+    hand_in 02_gather verify/mutants/02_gather/sequential.c --seed 1
+    picture=$(sed -n '/^  its calls/,/^FAIL/s/^  | call [0-9] *//p' "$report")
+    [ "$(head -n 5 <<<"$picture" | tr -d ' ' | grep -cE '^=+$')" -eq 5 ] &&
+        grep -q '^  |   *0.0 s  .* 2.25 s$' "$report" && return 0
+    cat "$report"
+    return 1
+}
+
+prints_have_times() {
+    hand_in 01_first_coroutine \
+        verify/mutants/01_first_coroutine/gathers_two.c --seed 1
+    grep -q '^  | 0.0 s    Downloading ' "$report" && return 0
+    cat "$report"
+    return 1
+}
+
+# What its tasks were at, without the judge's own.
+stopped_at() { # ATTACK
+    hand_in 02_gather verify/attacks/"$1".c --seed 1
+    grep -A 3 '^  its tasks at that moment:$' "$report" |
+        grep -q '^  |   2      call_all              runs$' &&
+        ! grep -q 'verify/driver.c' "$report" && return 0
+    cat "$report"
+    return 1
+}
+
 stopped_twice() {
     hand_in 02_gather verify/attacks/loops.c --seed 1
     [ "$(grep -c '^NOT REACHED' "$report")" -eq 4 ] &&
@@ -570,6 +599,11 @@ done
 beside check 'what several checks saw is told once' messages_once
 beside check 'a crash is told with its place' crash_has_a_place
 beside check 'warnings are told, also those in a macro' warnings_told
+beside check 'calls are drawn over time' calls_drawn
+beside check 'what was printed has its times' prints_have_times
+for attack in sleeps_for_real loops; do
+    beside check "$attack: it says what its tasks were at" stopped_at $attack
+done
 beside check 'after two that had to be stopped, no more is run' stopped_twice
 beside check 'the last line says what to do next' next_steps
 beside check 'marks in a UTF-8 locale, no colour in a pipe' marks_in_utf8

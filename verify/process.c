@@ -27,6 +27,7 @@
 
 enum {
     TICK_MS = 20,      /* how often limits are looked after */
+    ANSWER_LOOKS = 10, /* how long a program may tell what it does */
     GONE_SECONDS = 10, /* what takes longer to die cannot be killed */
     KEPT_BYTES = 64 * 1024
 };
@@ -304,7 +305,7 @@ void process_end(struct process *process, enum ending why)
     /* Those killed may just have forked, so it takes several rounds. */
     while (process->pid > 0 && reap(process) && real_now() < give_up) {
         kill(-process->pid, SIGKILL);
-        sandbox_kill();
+        sandbox_signal(SIGKILL);
         poll(NULL, 0, 1);
     }
     process_drain(process);
@@ -404,6 +405,22 @@ static enum ending limit_reached(const struct process *process)
     return process->looks > looks_in(limits->wall_seconds) ? STALLED : RUNNING;
 }
 
+/* The runtime answers SIGQUIT with a table of its tasks. It has some time for
+   it, and is not waited for if it says nothing. */
+static void ask_what_it_does(struct process *process)
+{
+    size_t before;
+
+    sandbox_signal(SIGQUIT);
+    for (int i = 0; i < ANSWER_LOOKS; i++) {
+        before = process->err.total;
+        poll(NULL, 0, TICK_MS);
+        process_drain(process);
+        if (i >= 2 && process->err.total == before)
+            return;
+    }
+}
+
 /*
  * Looks after the limits that the system does not watch. Time is counted in
  * looks: if the machine stops us, it does not pass for the program either.
@@ -428,8 +445,11 @@ static void watch(struct process *process)
     process->deaf += process->hung_up;
     process->latest = look;
     enum ending ending = limit_reached(process);
-    if (ending != RUNNING)
-        process_end(process, ending);
+    if (ending == RUNNING)
+        return;
+    if (ending == BLOCKED || ending == OVER_TIME || ending == OVER_CPU)
+        ask_what_it_does(process);
+    process_end(process, ending);
 }
 
 /* Whether the process itself is gone; then it says how that came. */

@@ -7,6 +7,7 @@
  */
 #include "report.h"
 #include "bubblewrap.h"
+#include "timeline.h"
 #include "version.h"
 
 #include <ctype.h>
@@ -16,7 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WIDTH = 80, INDENT = 10, EXCERPT_LINES = 8 };
+enum { WIDTH = 80, INDENT = 10, EXCERPT_LINES = 10 };
+
+/* The first line of async_dump(). */
+#define TABLE "  task   function  "
 
 static FILE *out;
 static bool utf8, colours;
@@ -224,17 +228,74 @@ static size_t before_sanitizer(const char *messages)
     return n;
 }
 
-/* The messages of a check's latest run, without a sanitizer's report. */
+/* Where the runtime's table of tasks begins that it was asked for when the
+   program had to be stopped; or NULL. */
+static const char *table_in(const struct run *run)
+{
+    const char *at = text_chars(&run->process.err.kept), *latest = NULL;
+
+    while (run->process.ending > STOPPED && (at = strstr(at, TABLE)))
+        latest = at++;
+    return latest;
+}
+
+/* The messages of a check's latest run, without what is told elsewhere: a
+   sanitizer's report, the table of tasks. */
 static struct text messages_of(const struct result *result)
 {
     const struct run *run = result->run;
     const char *messages = text_chars(&run->process.err.kept);
+    const char *table = table_in(run);
     struct text text = {0};
+    size_t n = run->scenario->sanitized ? before_sanitizer(messages)
+                                        : strlen(messages);
 
-    text_add_bytes(&text, messages,
-                   run->scenario->sanitized ? before_sanitizer(messages)
-                                            : strlen(messages));
+    if (table && (size_t)(table - messages) < n)
+        n = (size_t)(table - messages);
+    text_add_bytes(&text, messages, n);
     return text;
+}
+
+/* The table without the judge's own task, which is the first. */
+static void print_tasks(const struct run *run)
+{
+    const char *line = table_in(run);
+    struct text table = {0};
+    bool own = false;
+    size_t n;
+
+    for (; line && *line; line += n) {
+        n = strcspn(line, "\n");
+        n += line[n] == '\n';
+        if (strncmp(line, "     ", 5) != 0)
+            own = strncmp(line, "  1 ", 4) == 0;
+        if (!own)
+            text_add_bytes(&table, line, n);
+    }
+    excerpt("its tasks at that moment:", text_chars(&table), table.length);
+    text_free(&table);
+}
+
+static void print_timeline(const struct run *run)
+{
+    struct text picture = {0};
+
+    timeline_add(&picture, run);
+    excerpt("its calls (= in flight, x cancelled, ? not answered):",
+            text_chars(&picture), picture.length);
+    text_free(&picture);
+}
+
+/* What it printed, and when. */
+static void print_prints(const struct run *run)
+{
+    struct text lines = {0};
+
+    for (size_t i = 0; i < run->print_count && i <= EXCERPT_LINES; i++)
+        text_add(&lines, "%-9s%s\n", in_seconds(run->prints[i].at),
+                 run->prints[i].line);
+    excerpt("it printed:", text_chars(&lines), run->process.out.total);
+    text_free(&lines);
 }
 
 /* The first failure whose program said the same on standard error, or NULL. */
@@ -262,6 +323,8 @@ static void print_outputs(const struct exam *exam, const struct result *result)
 
     if (!run)
         return;
+    print_timeline(run);
+    print_tasks(run);
     struct text err = messages_of(result);
     const struct result *before = same_messages(exam, result, &err);
     if (!before)
@@ -272,8 +335,7 @@ static void print_outputs(const struct exam *exam, const struct result *result)
                 before->check->letter);
     text_free(&err);
     if (first_failure(exam, result))
-        excerpt("it printed:", text_chars(&run->process.out.kept),
-                run->process.out.total);
+        print_prints(run);
 }
 
 /* Where to read it up. */

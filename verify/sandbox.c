@@ -114,7 +114,8 @@ struct entry {
     long ticks;
     unsigned long long started;
     size_t memory;
-    bool ours; /* a descendant of the judge */
+    bool ours;     /* a descendant of the judge */
+    bool is_bwrap; /* by its name, which anybody can give itself */
 };
 
 /* /proc/PID/stat or that of a thread, from its third field on: the second, the
@@ -132,6 +133,7 @@ static bool read_stat(const char *path, struct entry *entry)
     fclose(file);
     line[n] = '\0';
     const char *rest = strrchr(line, ')');
+    entry->is_bwrap = strstr(line, "(bwrap) ") != NULL;
     if (!rest ||
         sscanf(rest + 1,
                " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld "
@@ -264,14 +266,14 @@ long sandbox_ticks_a_second(void)
     return sysconf(_SC_CLK_TCK);
 }
 
-void sandbox_kill(void)
+void sandbox_signal(int number)
 {
     size_t n;
     struct entry *entries = family(&n);
 
     for (size_t i = 0; i < n; i++)
-        if (entries[i].ours)
-            kill(entries[i].pid, SIGKILL);
+        if (entries[i].ours && !(entries[i].is_bwrap && number == SIGQUIT))
+            kill(entries[i].pid, number);
     free(entries);
 }
 
@@ -311,8 +313,9 @@ long sandbox_ticks_a_second(void)
     return 100;
 }
 
-void sandbox_kill(void)
+void sandbox_signal(int number)
 {
+    (void)number;
 }
 
 #endif

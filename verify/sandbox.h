@@ -47,7 +47,8 @@ struct look sandbox_look(void);
 /* How many CPU ticks a second has. */
 long sandbox_ticks_a_second(void);
 
-/* Kills all descendants of the judge. */
-void sandbox_kill(void);
+/* Sends a signal to all descendants of the judge; asks those that are a
+   submission's, SIGQUIT, what they are at. */
+void sandbox_signal(int number);
 
 #endif
