@@ -421,6 +421,22 @@ write_formats() {
         grep -q '^Points: 10/30 ' "$folder/formats/text"
 }
 
+# Each report has the kit's version, the sandbox's level and the seed.
+judge_is_told() {
+    local format file kit
+    kit=$(sed -n 's/^Sandbox: .*   kit: //p' "$folder/formats/text")
+    [ ${#kit} -eq 8 ] || return 1
+    for format in "${all_formats[@]}"; do
+        file=$folder/formats/$format
+        grep -q "$kit" "$file" && grep -qE 'bubblewrap|limits only' "$file" &&
+            grep -q 'seed' "$file" ||
+            {
+                echo "$format does not have all of it"
+                return 1
+            }
+    done
+}
+
 format_tap() {
     local file=$folder/formats/tap
     head -n 1 "$file" | grep -qx 'TAP version 14' || return 1
@@ -516,6 +532,7 @@ format_prairielearn() {
 
 formats() {
     check 'one run writes all formats' write_formats
+    check 'each has version, sandbox and seed' judge_is_told
     for format in "${all_formats[@]:1}"; do
         check "format $format" "format_$format"
     done

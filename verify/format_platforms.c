@@ -46,13 +46,10 @@ static void write_summary(FILE *out, const struct grading *grading)
 {
     struct text line = {0};
 
-    text_add(&line, "%g of %g points; kit %s; sandbox: %s%s%s",
-             all_points(grading), all_max(grading), kit_version(),
-             sandbox_level(),
-             any_inconclusive(grading)
-                 ? "; some checks could not be made on this machine"
-                 : "",
-             "");
+    text_add(&line, "%g of %g points; ", all_points(grading), all_max(grading));
+    add_judge(&line, grading);
+    if (any_inconclusive(grading))
+        text_add(&line, "; some checks could not be made on this machine");
     json_string(out, text_chars(&line));
     text_free(&line);
 }
@@ -139,7 +136,9 @@ void write_classroom(FILE *out, const struct grading *grading)
                                       : "fail",
             all_max(grading));
     each_item(out, grading, classroom_item);
-    fprintf(out, "]}\n");
+    fprintf(out, "],\"judge\":");
+    write_summary(out, grading);
+    fprintf(out, "}\n");
 }
 
 /* ---- Autolab ----------------------------------------------------------- */
@@ -178,10 +177,16 @@ static void autolab_item(FILE *out, const struct item *item, bool first)
 /* Two lines; the last one counts. */
 void write_autolab(FILE *out, const struct grading *grading)
 {
-    fprintf(out, "{\"_presentation\":\"semantic\",\"stages\":[\"Test\"],"
-                 "\"Test\":{");
+    struct text judge = {0};
+
+    fprintf(out, "{\"_presentation\":\"semantic\",\"stages\":[\"Test\","
+                 "\"Judge\"],\"Test\":{");
     each_item(out, grading, autolab_item);
-    fprintf(out, "}}\n{\"scores\":{");
+    add_judge(&judge, grading);
+    fprintf(out, "},\"Judge\":{");
+    autolab_string(out, text_chars(&judge));
+    fprintf(out, ":{\"passed\":true,\"hint\":\"\"}}}\n{\"scores\":{");
+    text_free(&judge);
     for (size_t i = 0; i < grading->count; i++)
         fprintf(out, "%s\"ex%d\":%g", i ? "," : "",
                 grading->exams[i].grader->number,
@@ -227,11 +232,13 @@ void write_vpl(FILE *out, const struct grading *grading)
 {
     const char *end = getenv("VPL_GRADEMAX");
     double scale = end ? atof(end) : 0, max = all_max(grading);
+    struct text judge = {0};
 
     fprintf(out, "<|--\n");
     each_item(out, grading, vpl_item);
-    fprintf(out, "--|>\nComment :=>>kit %s, sandbox: %s\n", kit_version(),
-            sandbox_level());
+    add_judge(&judge, grading);
+    fprintf(out, "--|>\nComment :=>>%s\n", text_chars(&judge));
+    text_free(&judge);
     if (any_inconclusive(grading) || max <= 0)
         fprintf(out, "Comment :=>>not graded: a fault of the machine\n");
     else

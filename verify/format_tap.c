@@ -1,9 +1,7 @@
 /*
  * format_tap.c - the Test Anything Protocol, version 14: a test for each check.
  */
-#include "bubblewrap.h"
 #include "formats.h"
-#include "version.h"
 
 #include <string.h>
 
@@ -53,15 +51,15 @@ static void write_item(FILE *out, const struct item *item, size_t number)
 
 void write_tap(FILE *out, const struct grading *grading)
 {
+    struct text judge = {0};
     size_t n = 0, number = 0;
 
     for (size_t i = 0; i < grading->count; i++)
         n += exam_checks(&grading->exams[i]);
-    fprintf(out,
-            "TAP version 14\n1..%zu\n# points: %g/%g, kit: %s, sandbox: "
-            "%s\n",
-            n, all_points(grading), all_max(grading), kit_version(),
-            sandbox_level());
+    add_judge(&judge, grading);
+    fprintf(out, "TAP version 14\n1..%zu\n# points %g/%g, %s\n", n,
+            all_points(grading), all_max(grading), text_chars(&judge));
+    text_free(&judge);
     for (size_t i = 0; i < grading->count; i++)
         for (size_t j = 0; j < exam_checks(&grading->exams[i]); j++) {
             struct item item = item_of(&grading->exams[i], j);

@@ -2,7 +2,9 @@
  * formats.c - which formats there are, and what they all need.
  */
 #include "formats.h"
+#include "bubblewrap.h"
 #include "report.h"
+#include "version.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -70,6 +72,17 @@ void formats_write(const struct grading *grading, bool text_is_out)
         write_report(grading, &options->reports[i]);
     if (fflush(stdout) || ferror(stdout))
         die(EXIT_MACHINE, "cannot write the report: %s", strerror(errno));
+}
+
+void add_judge(struct text *text, const struct grading *grading)
+{
+    const struct seeds *seeds = &grading->options->seeds;
+
+    text_add(text, "kit %s, sandbox %s, seeds", kit_version(), sandbox_level());
+    if (seeds->secret)
+        text_add(text, " secret");
+    for (size_t i = 0; !seeds->secret && i < seeds->count; i++)
+        text_add(text, " %llu", (unsigned long long)seeds->list[i]);
 }
 
 /* ---- Items ------------------------------------------------------------- */

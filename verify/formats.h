@@ -50,6 +50,10 @@ double all_points(const struct grading *grading);
 double all_max(const struct grading *grading);
 bool any_inconclusive(const struct grading *grading);
 
+/* "kit 01234567, sandbox bubblewrap, seeds 1 2 3": what each report has to say
+   of the judge. */
+void add_judge(struct text *text, const struct grading *grading);
+
 /* Writes text as a JSON string, with its quotation marks. What is no UTF-8
    becomes U+FFFD. */
 void json_string(FILE *out, const char *text);

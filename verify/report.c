@@ -7,6 +7,8 @@
  */
 #include "report.h"
 #include "bubblewrap.h"
+#include "filter.h"
+#include "sandbox.h"
 #include "timeline.h"
 #include "version.h"
 
@@ -640,8 +642,11 @@ static void print_sandbox_limits(const char *submission)
     fputc('\n', out);
     paragraph("limits", "of time, memory and output only: a program could read "
                         "this machine's files and use its network");
-    if (geteuid() != 0)
-        paragraph("", "and, as the same user, stop or kill the judge");
+    if (sandbox_is_shared())
+        paragraph("", filter_is_known()
+                          ? "and, as the same user, change that user's files"
+                          : "and, as the same user, change that user's files, "
+                            "and end the judge");
     paragraph("why", sandbox_reason());
 }
 

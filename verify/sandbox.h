@@ -20,6 +20,9 @@ void sandbox_judge(void);
 uid_t sandbox_uid(void);
 gid_t sandbox_gid(void);
 
+/* Whether a submission runs as the judge's own user, and sees its processes. */
+bool sandbox_is_shared(void);
+
 /*
  * In a child before exec: it becomes that user, gets no privileges any more,
  * and is killed when the judge dies. Returns 0 or a negative errno value.
