@@ -105,6 +105,10 @@ int sandbox_child(void)
 size_t sandbox_process_limit(void)
 {
     unsigned long all = 0;
+
+    /* That user has no others. */
+    if (sandbox_uid() >= FIRST_UID)
+        return SPARE_PROCESSES;
     FILE *load = fopen("/proc/loadavg", "re");
 
     if (!load)
@@ -122,9 +126,8 @@ struct entry {
     char state;
     int nice, threads, policy;
     long ticks;
-    unsigned long long started;
     size_t memory;
-    bool ours;     /* a descendant of the judge */
+    bool has_child;
     bool is_bwrap; /* by its name, which anybody can give itself */
 };
 
@@ -147,11 +150,11 @@ static bool read_stat(const char *path, struct entry *entry)
     if (!rest ||
         sscanf(rest + 1,
                " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld "
-               "%*d %d %d %*d %llu %*u %ld %*u %*u %*u %*u %*u %*u %*u %*u "
+               "%*d %d %d %*d %*u %*u %ld %*u %*u %*u %*u %*u %*u %*u %*u "
                "%*u %*u %*u %*u %*u %*d %*d %*u %d",
                &entry->state, &entry->parent, &user, &system, &waited[0],
-               &waited[1], &entry->nice, &entry->threads, &entry->started,
-               &pages, &entry->policy) != 11)
+               &waited[1], &entry->nice, &entry->threads, &pages,
+               &entry->policy) != 10)
         return false;
     /* With its children's, once it has waited for them. */
     entry->ticks = (long)(user + system) + waited[0] + waited[1];
@@ -159,61 +162,75 @@ static bool read_stat(const char *path, struct entry *entry)
     return true;
 }
 
-/* All processes; the caller frees them. */
-static struct entry *all_processes(size_t *count)
+/* Reads the process's entry, and adds it. */
+static void add_entry(struct entry **entries, size_t *count, pid_t pid)
 {
-    struct entry *entries = NULL;
-    DIR *proc = opendir("/proc");
+    struct entry entry = {.pid = pid};
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    if (!read_stat(path, &entry))
+        return;
+    *entries = must_grow(*entries, *count, sizeof **entries);
+    (*entries)[(*count)++] = entry;
+}
+
+/* Adds the children of one thread. Returns whether the system tells them. */
+static bool add_children(struct entry **entries, size_t *count,
+                         const char *thread)
+{
+    char path[420];
+    long pid;
+
+    snprintf(path, sizeof path, "%s/children", thread);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    while (fscanf(file, "%ld", &pid) == 1)
+        add_entry(entries, count, (pid_t)pid);
+    fclose(file);
+    return true;
+}
+
+/* Of all threads of a process: each has the children that it began. */
+static bool add_all_children(struct entry **entries, size_t *count, pid_t pid)
+{
+    char path[64], thread[400];
+    bool told = false;
+
+    snprintf(path, sizeof path, "/proc/%ld/task", (long)pid);
+    DIR *threads = opendir(path);
     struct dirent *name;
-
-    *count = 0;
-    while (proc && (name = readdir(proc))) {
-        struct entry entry = {.pid = (pid_t)atol(name->d_name)};
-        char path[64];
-
-        snprintf(path, sizeof path, "/proc/%ld/stat", (long)entry.pid);
-        if (entry.pid <= 0 || !read_stat(path, &entry))
-            continue;
-        entries = must_grow(entries, *count, sizeof *entries);
-        entries[(*count)++] = entry;
+    while (threads && (name = readdir(threads))) {
+        snprintf(thread, sizeof thread, "%s/%s", path, name->d_name);
+        if (*name->d_name != '.')
+            told |= add_children(entries, count, thread);
     }
-    if (proc)
-        closedir(proc);
-    return entries;
+    if (threads)
+        closedir(threads);
+    return told;
 }
 
-static bool has_child(const struct entry *entries, size_t n, pid_t pid)
-{
-    for (size_t i = 0; i < n; i++)
-        if (entries[i].parent == pid)
-            return true;
-    return false;
-}
-
-/* All processes, with the judge's descendants marked. Each round finds the
-   children of those found before. */
+/* All descendants of the judge, parents first; the caller frees them. It costs
+   some files a process, whatever else the machine runs. */
 static struct entry *family(size_t *count)
 {
-    struct entry *entries = all_processes(count);
-    bool found;
+    struct entry *entries = NULL;
 
-    do {
-        found = false;
-        for (size_t i = 0; i < *count; i++) {
-            bool ours = entries[i].parent == getpid();
+    *count = 0;
+    add_all_children(&entries, count, getpid());
+    for (size_t i = 0; i < *count; i++) {
+        size_t before = *count;
 
-            for (size_t j = 0; j < *count && !ours; j++)
-                ours = entries[j].ours && entries[j].pid == entries[i].parent;
-            found |= ours && !entries[i].ours;
-            entries[i].ours |= ours;
-        }
-    } while (found);
+        add_all_children(&entries, count, entries[i].pid);
+        entries[i].has_child = *count > before;
+    }
     return entries;
 }
 
 /* Whether a thread of this process runs, or would if the machine let it. Who
    waits for a disk does; who waits for the child of its vfork() does not. */
-static bool can_run(const struct entry *entry, bool has_child)
+static bool can_run(const struct entry *entry)
 {
     char path[64];
     DIR *tasks;
@@ -221,7 +238,8 @@ static bool can_run(const struct entry *entry, bool has_child)
     bool result = false;
 
     if (entry->threads <= 1)
-        return entry->state == 'R' || (entry->state == 'D' && !has_child);
+        return entry->state == 'R' ||
+               (entry->state == 'D' && !entry->has_child);
     snprintf(path, sizeof path, "/proc/%ld/task", (long)entry->pid);
     tasks = opendir(path);
     while (tasks && !result && (name = readdir(tasks))) {
@@ -229,8 +247,9 @@ static bool can_run(const struct entry *entry, bool has_child)
         char file[400];
 
         snprintf(file, sizeof file, "%s/%s/stat", path, name->d_name);
-        result = *name->d_name != '.' && read_stat(file, &task) &&
-                 (task.state == 'R' || (task.state == 'D' && !has_child));
+        result =
+            *name->d_name != '.' && read_stat(file, &task) &&
+            (task.state == 'R' || (task.state == 'D' && !entry->has_child));
     }
     if (tasks)
         closedir(tasks);
@@ -241,31 +260,23 @@ struct look sandbox_look(void)
 {
     struct look look = {0};
     struct entry judge = {0};
-    unsigned long long latest = 0;
     size_t n;
     struct entry *entries = family(&n);
 
-    look.known = read_stat("/proc/self/stat", &judge);
+    /* A system may be built without telling of children. */
+    look.known = n > 0 && read_stat("/proc/self/stat", &judge);
     for (size_t i = 0; i < n; i++) {
         const struct entry *entry = &entries[i];
 
-        if (!entry->ours)
-            continue;
         look.ticks += entry->ticks;
         look.memory += entry->memory;
         look.who = look.who * 1000003 + (uint64_t)entry->pid;
         look.unfair |=
             entry->nice != judge.nice || entry->policy != judge.policy;
-        bool waits_for_child = has_child(entries, n, entry->pid);
-        look.can_run |= can_run(entry, waits_for_child);
+        look.can_run |= can_run(entry);
         look.stopped |= entry->state == 'T' || entry->state == 't';
-        look.in_vfork |= entry->state == 'D' && waits_for_child;
+        look.in_vfork |= entry->state == 'D' && entry->has_child;
         look.headless |= entry->state == 'Z' && entry->threads > 1;
-        if (entry->started > latest ||
-            (entry->started == latest && entry->pid > look.youngest)) {
-            latest = entry->started;
-            look.youngest = entry->pid;
-        }
     }
     free(entries);
     return look;
@@ -282,7 +293,7 @@ void sandbox_signal(int number)
     struct entry *entries = family(&n);
 
     for (size_t i = 0; i < n; i++)
-        if (entries[i].ours && !(entries[i].is_bwrap && number == SIGQUIT))
+        if (!entries[i].is_bwrap || number != SIGQUIT)
             kill(entries[i].pid, number);
     free(entries);
 }

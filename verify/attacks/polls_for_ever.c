@@ -1,4 +1,4 @@
-/* fails: polling */
+/* fails: likely polling | it had not ended */
 #include "02_gather.h"
 
 int call_all(void *job)
