@@ -219,9 +219,8 @@ $(EXERCISES:=.c):
 
 # ---- Targets without a number ----------------------------------------------
 
-.PHONY: advice help all kit verify test test-judge fuzz mock bench-mock clean format lint \
-    skeletons \
-    compile_commands.json
+.PHONY: advice help all kit verify test test-judge fuzz mock bench-mock clean \
+    format lint skeletons compile_commands.json
 
 advice:
 	@echo 'make lesson1   runs the first lesson'
@@ -297,8 +296,8 @@ C_FILES := $(wildcard $(foreach folder,lib/* lessons exercises solutions verify 
     bench tests/fuzz \
     verify/alternatives/* verify/mutants/* tests,$(folder)/*.c $(folder)/*.h))
 SHELL_FILES := $(filter-out %/skeletons,$(wildcard tools/*)) tests/run \
-    tests/judge.bash \
-    $(SCRIPTS) $(addprefix tests/npm_clients/,install clients.sh peer) .ci/run
+    tests/judge.bash $(SCRIPTS) .ci/run \
+    $(addprefix tests/npm_clients/,install clients.sh peer)
 
 format:
 	@tools/install-deps format

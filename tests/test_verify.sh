@@ -428,12 +428,11 @@ judge_is_told() {
     [ ${#kit} -eq 8 ] || return 1
     for format in "${all_formats[@]}"; do
         file=$folder/formats/$format
-        grep -q "$kit" "$file" && grep -qE 'bubblewrap|limits only' "$file" &&
-            grep -q 'seed' "$file" ||
-            {
-                echo "$format does not have all of it"
-                return 1
-            }
+        if ! grep -q "$kit" "$file" || ! grep -q 'seed' "$file" ||
+            ! grep -qE 'bubblewrap|limits only' "$file"; then
+            echo "$format does not have all of it"
+            return 1
+        fi
     done
 }
 
@@ -530,11 +529,20 @@ format_prairielearn() {
         ([.tests[].points] | add) == 10 and (.tests | length) == 16'
 }
 
+# What reads each of them.
+declare -A readers=([tap]=prove [junit]=xmllint [json]=jq [gradescope]=jq
+    [classroom]=jq [autolab]=jq [vpl]=grep [prairielearn]=jq)
+
 formats() {
+    local format
     check 'one run writes all formats' write_formats
     check 'each has version, sandbox and seed' judge_is_told
     for format in "${all_formats[@]:1}"; do
-        check "format $format" "format_$format"
+        if command -v "${readers[$format]}" >/dev/null; then
+            check "format $format" "format_$format"
+        else
+            echo "ok - format $format # SKIP there is no ${readers[$format]}"
+        fi
     done
 }
 
@@ -546,8 +554,8 @@ faulty_formats() {
         --format prairielearn --out "$json" --format vpl >"$report" 2>&1
     [ $? -eq 3 ] && ! grep -q '^Grade' "$report" &&
         grep -q '^ok 6 - .* # SKIP inconclusive$' "$tap" &&
-        [ "$(xmllint --xpath 'count(//error)' "$junit")" -eq 1 ] &&
-        jq -e '.gradable == false' "$json" >/dev/null
+        [ "$(grep -c '<error message' "$junit")" -eq 1 ] &&
+        grep -q '"gradable":false' "$json"
 }
 
 no_place_for_it() {
