@@ -363,6 +363,24 @@ static void test_what_is_not_sent(void **state)
     free(request);
 }
 
+/* They refuse any temperature, and the old name of the limit. */
+static void test_a_model_that_reasons(void **state)
+{
+    const struct llm_price price = {"o3-mini", 0, 0};
+    struct llm_options options = {
+        .api_key = KEY, .model = "o3-mini", .prices = &price, .n_prices = 1};
+    struct llm_chat chat = chat_of(NULL, &hello);
+
+    (void)state;
+    chat.temperature = LLM_DEFAULT_TEMPERATURE;
+    chat.max_tokens = 50;
+    char *request = sent(&options, &chat);
+    assert_null(strstr(request, "temperature"));
+    assert_null(strstr(request, "\"max_tokens\""));
+    assert_non_null(strstr(request, "\"max_completion_tokens\":50"));
+    free(request);
+}
+
 /* A body above 1 MiB, for which libcurl would wait for "100 Continue". */
 static void test_a_large_request(void **state)
 {
@@ -888,6 +906,8 @@ static void test_wrong_chats(void **state)
     chat.max_tokens = -5;
     refused(&chat, -EINVAL, "max_tokens is -5; 0 means no limit");
     chat = good;
+    chat.temperature = -0.5;
+    refused(&chat, -EINVAL, "the temperature is not between 0 and 2");
     chat.temperature = 2.1;
     refused(&chat, -EINVAL, "the temperature is not between 0 and 2");
     chat.temperature = NAN;
@@ -1092,6 +1112,7 @@ int main(void)
         cmocka_unit_test(test_the_next_call_works),
         cmocka_unit_test(test_the_request),
         cmocka_unit_test(test_what_is_not_sent),
+        cmocka_unit_test(test_a_model_that_reasons),
         cmocka_unit_test(test_a_large_request),
         cmocka_unit_test(test_an_answer),
         cmocka_unit_test(test_an_answer_without_usage),

@@ -90,7 +90,7 @@ static char *write_request(const struct llm_chat *chat, bool stream)
     if (cJSON_AddStringToObject(request, "model", chat->client->model) &&
         cJSON_AddNumberToObject(request, "max_tokens", max_tokens) &&
         add_system(request, chat) && add_messages(request, chat) &&
-        cJSON_AddNumberToObject(request, "temperature", chat->temperature) &&
+        llm_json_add_temperature(request, chat) &&
         (!stream || cJSON_AddTrueToObject(request, "stream")))
         json = cJSON_PrintUnformatted(request);
     cJSON_Delete(request);

@@ -49,7 +49,8 @@ static int check(const struct llm_chat *chat)
         return async_raise(-EINVAL, "the chat has no client: "
                                     "llm_client_from_provider makes one");
     const double hottest = chat->client->llm_private->provider->max_temperature;
-    if (!(chat->temperature >= 0 && chat->temperature <= hottest))
+    if (chat->temperature != LLM_DEFAULT_TEMPERATURE &&
+        !(chat->temperature >= 0 && chat->temperature <= hottest))
         return async_raise(-EINVAL, "the temperature is not between 0 and %g",
                            hottest);
     if (chat->max_tokens < 0)

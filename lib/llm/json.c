@@ -154,6 +154,12 @@ void llm_read_error_texts(struct llm_chat *chat, const cJSON *error)
                       key);
 }
 
+bool llm_json_add_temperature(cJSON *request, const struct llm_chat *chat)
+{
+    return chat->temperature == LLM_DEFAULT_TEMPERATURE ||
+           cJSON_AddNumberToObject(request, "temperature", chat->temperature);
+}
+
 int llm_add_content(struct llm_chat *chat, const char *text)
 {
     size_t used = chat->content ? strlen(chat->content) : 0;

@@ -171,6 +171,9 @@ struct llm_message {
     const char *content;
 };
 
+/* The model's own; models that reason take no other. */
+#define LLM_DEFAULT_TEMPERATURE (-1.0)
+
 struct llm_chat {
     struct llm_client *client;          /* in */
     const struct llm_message *messages; /* in: the conversation so far, UTF-8 */

@@ -227,6 +227,9 @@ int llm_json_tokens(const cJSON *usage, const char *name, int *tokens);
 /* Adds {role, content}; false without memory. */
 bool llm_json_add_message(cJSON *messages, const struct llm_message *message);
 
+/* The same with the chat's temperature, unless it is the model's own. */
+bool llm_json_add_temperature(cJSON *request, const struct llm_chat *chat);
+
 /* Fill the chat's fields, or leave them alone if nothing is there. */
 void llm_read_model(struct llm_chat *chat, const cJSON *reply);
 void llm_read_error_texts(struct llm_chat *chat, const cJSON *error);

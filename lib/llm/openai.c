@@ -48,6 +48,18 @@ static bool add_messages(cJSON *request, const struct llm_chat *chat)
     return true;
 }
 
+/* Models that reason refuse the one, servers that only look like OpenAI's do
+   not know the other. */
+static const char *limit_name(const char *model)
+{
+    static const char *const reasoning[] = {"o1", "o3", "o4", "gpt-5"};
+
+    for (size_t i = 0; i < sizeof reasoning / sizeof reasoning[0]; i++)
+        if (strncmp(model, reasoning[i], strlen(reasoning[i])) == 0)
+            return "max_completion_tokens";
+    return "max_tokens";
+}
+
 /* Not asked for, the usage would not be told. */
 static bool add_stream(cJSON *request)
 {
@@ -64,9 +76,10 @@ static char *write_request(const struct llm_chat *chat, bool stream)
 
     if (cJSON_AddStringToObject(request, "model", chat->client->model) &&
         add_messages(request, chat) &&
-        cJSON_AddNumberToObject(request, "temperature", chat->temperature) &&
+        llm_json_add_temperature(request, chat) &&
         (chat->max_tokens == 0 ||
-         cJSON_AddNumberToObject(request, "max_tokens", chat->max_tokens)) &&
+         cJSON_AddNumberToObject(request, limit_name(chat->client->model),
+                                 chat->max_tokens)) &&
         (!stream || add_stream(request)))
         json = cJSON_PrintUnformatted(request);
     cJSON_Delete(request);
