@@ -3,46 +3,19 @@
  */
 #include "llm/llm_private.h"
 
-#include <string.h>
+#include "scenario/utf8.h"
 
-/*
- * The smallest character that needs so many bytes: fewer would have done for
- * one below it, and such spellings are forbidden.
- */
-static const unsigned long smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+#include <string.h>
 
 size_t llm_utf8_size(const char *text)
 {
-    const unsigned char *byte = (const unsigned char *)text;
-    unsigned long character;
-    size_t size;
-
-    if (byte[0] < 0x80)
-        return byte[0] ? 1 : 0;
-    else if (byte[0] >> 5 == 0x06)
-        size = 2, character = byte[0] & 0x1F;
-    else if (byte[0] >> 4 == 0x0E)
-        size = 3, character = byte[0] & 0x0F;
-    else if (byte[0] >> 3 == 0x1E)
-        size = 4, character = byte[0] & 0x07;
-    else
-        return 0;
-    for (size_t i = 1; i < size; i++) {
-        if (byte[i] >> 6 != 0x02) /* a NUL ends the text here, too */
-            return 0;
-        character = character << 6 | (byte[i] & 0x3F);
-    }
-    if (character < smallest[size] || character > 0x10FFFF ||
-        (character >= 0xD800 && character <= 0xDFFF))
-        return 0;
-    return size;
+    /* A NUL ends the text, and continues no character. */
+    return *text ? scenario_utf8_size(text, strnlen(text, 4)) : 0;
 }
 
 const char *llm_utf8_end(const char *text)
 {
-    for (size_t size; (size = llm_utf8_size(text)) > 0;)
-        text += size;
-    return text;
+    return text + scenario_utf8_span(text, strlen(text));
 }
 
 /* No real key is shorter, and where one is ("any"), words hold it. */
