@@ -978,11 +978,12 @@ static void test_wrong_options(void **state)
     struct llm_options options = {.api_key = KEY};
 
     (void)state;
-    no_client(
-        "opneai", &options,
-        "unknown LLM provider \"opneai\"; known: \"openai\", \"anthropic\"");
+    no_client("opneai", &options,
+              "unknown LLM provider \"opneai\"; known: \"openai\", "
+              "\"anthropic\", \"simulated\"");
     no_client(NULL, &options,
-              "no LLM provider named; known: \"openai\", \"anthropic\"");
+              "no LLM provider named; known: \"openai\", \"anthropic\", "
+              "\"simulated\"");
     options.model = "gpt-17";
     no_client("openai", &options,
               "no price known for model \"gpt-17\": put it into "

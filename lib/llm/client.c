@@ -15,8 +15,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-static const struct llm_provider *const providers[] = {&llm_openai,
-                                                       &llm_anthropic};
+static const struct llm_provider *const providers[] = {
+    &llm_openai, &llm_anthropic, &llm_simulated};
 
 enum { N_PROVIDERS = sizeof providers / sizeof providers[0] };
 
@@ -156,9 +156,10 @@ static int set_retries(struct llm_client_private *private,
                                                       : options->max_retries;
     private->limiter = options->limiter;
     private->random = options->seed;
-    if (!options->seed &&
+    /* A simulation is the same every time, its waits included. */
+    if (!options->seed && !private->provider->set_up &&
         getrandom(&private->random, sizeof private->random, GRND_NONBLOCK) < 0)
-    private->random = (uint64_t)(uintptr_t) private;
+        return async_raise(-errno, "no random numbers: set options.seed");
     return 0;
 }
 
@@ -174,9 +175,11 @@ static int set_up(struct llm_client *client, const struct llm_options *options)
                         "connect_timeout");
     if (!err)
         err = set_retries(private, options);
-    if (!err)
-        err = set_server(client, options);
-    return err;
+    if (err)
+        return err;
+    return private->provider->set_up
+               ? private->provider->set_up(client, options)
+               : set_server(client, options);
 }
 
 /* What the whole program needs to be set up, once. */
@@ -228,6 +231,7 @@ void llm_client_free(struct llm_client *client)
 
     if (private) {
         llm_http_free(private);
+        llm_simulation_free(private->simulation);
         if (private->key)
             explicit_bzero(private->key, strlen(private->key));
         free(private->key);

@@ -105,6 +105,8 @@ struct llm_price {
     double input, output;
 };
 
+struct scenario;
+
 /* For max_retries, where 0 is the usual number. */
 #define LLM_NO_RETRIES (-1)
 
@@ -131,6 +133,10 @@ struct llm_options {
        prompt's tokens and its max_tokens; once answered, with its real ones. */
     struct llm_limiter *limiter;
 
+    /* Of "simulated": how it behaves (scenario.h). NULL: every chat takes half
+       a second, and nothing goes wrong. */
+    const struct scenario *scenario;
+
     /* Of models that have no price here yet, or another one now. There are
        gpt-4 and gpt-3.5-turbo (the chapter's), gpt-4o, gpt-4o-mini,
        claude-sonnet-4-5 and claude-haiku-4-5. */
@@ -153,9 +159,13 @@ struct llm_client {
  *                base URL
  *   "anthropic"  Anthropic; here a chat without max_tokens gets 4,096, and the
  *                temperature goes from 0 to 1
- * Everything in options is copied. NULL if that cannot be: then errno says why,
- * and async_errmsg(-errno) in words. It ends with llm_client_free.
- * [LLMClient.from_provider("openai", model="gpt-3.5-turbo"); The Story]
+ *   "simulated"  nobody: a scenario's answers, after an async_sleep, without
+ *                network, key or cost; on the virtual clock at once, and the
+ *                same every time
+ * Everything in options but limiter is copied. NULL if that cannot be: then
+ * errno says why, and async_errmsg(-errno) in words. It ends with
+ * llm_client_free. [LLMClient.from_provider("openai", model="gpt-3.5-turbo");
+ * The Story]
  */
 struct llm_client *llm_client_from_provider(const char *provider,
                                             const struct llm_options *options);

@@ -40,6 +40,10 @@ struct llm_provider {
     const char *key_variable, *base_url_variable; /* in the environment */
     double max_temperature;
 
+    /* What a provider without a server needs, instead of what follows; or NULL.
+       Returns an error code. */
+    int (*set_up)(struct llm_client *client, const struct llm_options *options);
+
     /* Adds what the server wants to know of the client to its headers. */
     int (*add_headers)(struct llm_client *client,
                        const struct llm_options *options, const char *key);
@@ -80,7 +84,7 @@ struct llm_provider {
                       struct llm_piece *piece);
 };
 
-extern const struct llm_provider llm_openai, llm_anthropic;
+extern const struct llm_provider llm_openai, llm_anthropic, llm_simulated;
 
 struct llm_client_private {
     const struct llm_provider *provider;
@@ -91,7 +95,8 @@ struct llm_client_private {
     int max_retries;
     uint64_t random; /* the state of the generator */
     struct llm_price price;
-    struct llm_limiter *limiter; /* or NULL */
+    struct llm_limiter *limiter;       /* or NULL */
+    struct llm_simulation *simulation; /* or NULL */
 
     /* Handles that no chat uses now. A used one costs less than a new one. */
     CURL **idle;
@@ -153,6 +158,18 @@ int llm_persist(struct llm_chat *chat, bool blocking, llm_attempt *attempt,
 /* Adds the chat up, or completes its error. Returns err. */
 int llm_conclude(struct llm_chat *chat, int err);
 
+/* ---- openai.c: its format, for others who speak it --------------------- */
+
+char *llm_openai_write_request(const struct llm_chat *chat, bool stream);
+int llm_openai_read_answer(struct llm_chat *chat, const cJSON *reply);
+int llm_openai_read_error(struct llm_chat *chat, const cJSON *reply);
+int llm_openai_read_event(struct llm_chat *chat, const struct llm_sse *event,
+                          struct llm_piece *piece);
+
+/* ---- simulated.c ------------------------------------------------------- */
+
+void llm_simulation_free(struct llm_simulation *simulation);
+
 /* ---- retry.c ----------------------------------------------------------- */
 
 /* Whether an attempt that ended so is worth another one. */
@@ -193,6 +210,8 @@ struct llm_source {
     struct async_curl_stream curl;
     struct llm_reply *reply;
     size_t bytes; /* that have come */
+
+    struct llm_simulated *simulated; /* instead of all that */
 };
 
 /* struct llm_provider's functions, over HTTP. */

@@ -69,7 +69,7 @@ static bool add_stream(cJSON *request)
                "include_usage");
 }
 
-static char *write_request(const struct llm_chat *chat, bool stream)
+char *llm_openai_write_request(const struct llm_chat *chat, bool stream)
 {
     cJSON *request = cJSON_CreateObject();
     char *json = NULL;
@@ -113,7 +113,7 @@ static const cJSON *first_choice(const cJSON *reply)
     return cJSON_IsArray(choices) ? cJSON_GetArrayItem(choices, 0) : NULL;
 }
 
-static int read_answer(struct llm_chat *chat, const cJSON *reply)
+int llm_openai_read_answer(struct llm_chat *chat, const cJSON *reply)
 {
     const cJSON *choice = first_choice(reply);
     const char *content =
@@ -131,7 +131,7 @@ static int read_answer(struct llm_chat *chat, const cJSON *reply)
     return llm_add_content(chat, content);
 }
 
-static int read_error(struct llm_chat *chat, const cJSON *reply)
+int llm_openai_read_error(struct llm_chat *chat, const cJSON *reply)
 {
     const cJSON *error = llm_json_member(reply, "error");
     const char *code = llm_json_string(error, "code");
@@ -153,8 +153,8 @@ static int read_stream_error(struct llm_chat *chat, const cJSON *error)
                                                       : err);
 }
 
-static int read_event(struct llm_chat *chat, const struct llm_sse *event,
-                      struct llm_piece *piece)
+int llm_openai_read_event(struct llm_chat *chat, const struct llm_sse *event,
+                          struct llm_piece *piece)
 {
     if (strncmp(event->data.text, "[DONE]", 6) == 0) {
         piece->last = true;
@@ -185,12 +185,12 @@ const struct llm_provider llm_openai = {
     .key_variable = "OPENAI_API_KEY",
     .base_url_variable = "OPENAI_BASE_URL",
     .add_headers = add_headers,
-    .write_request = write_request,
-    .read_answer = read_answer,
-    .read_error = read_error,
+    .write_request = llm_openai_write_request,
+    .read_answer = llm_openai_read_answer,
+    .read_error = llm_openai_read_error,
     .send = llm_http_send,
     .open = llm_http_open,
     .read = llm_http_read,
     .close = llm_http_close,
-    .read_event = read_event,
+    .read_event = llm_openai_read_event,
 };
