@@ -1,0 +1,211 @@
+/*
+ * test_llm_mock.c - the client and the mock server, both providers, both ways;
+ * and connections that die while nobody looks.
+ */
+#include "async/async.h"
+#include "llm/llm.h"
+#include "mock_llm/mock_llm.h"
+#include "scenario/scenario.h"
+
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MANY = 12 };
+
+static const struct llm_message question = {
+    "user", "Summarize: Engineering report 7 content..."};
+
+static struct mock_llm *start(const char *settings)
+{
+    struct mock_llm_options options = {0};
+    char error[MOCK_LLM_ERROR_SIZE];
+
+    assert_true(scenario_read(&options.scenario, settings, error));
+    struct mock_llm *server = mock_llm_start(&options, error);
+    if (!server)
+        fail_msg("%s", error);
+    return server;
+}
+
+static struct llm_client *client_at(struct mock_llm *server,
+                                    const char *provider)
+{
+    bool openai = strcmp(provider, "openai") == 0;
+    struct llm_options options = {.api_key = "sk-any-key",
+                                  .base_url = openai
+                                                  ? mock_llm_base_url(server)
+                                                  : mock_llm_root_url(server),
+                                  .max_retries = LLM_NO_RETRIES};
+    struct llm_client *client = llm_client_from_provider(provider, &options);
+
+    if (!client)
+        fail_msg("%s", async_errmsg(-errno));
+    return client;
+}
+
+static struct llm_chat chat_of(struct llm_client *client)
+{
+    return (struct llm_chat){
+        .client = client, .messages = &question, .n_messages = 1};
+}
+
+static int stream_chat(void *job)
+{
+    struct llm_stream stream = {0};
+    const char *text;
+    int err = llm_stream_open(&stream, job);
+
+    while (!err && !(err = llm_stream_next(&stream, &text)) && text)
+        ;
+    llm_stream_close(&stream);
+    return err;
+}
+
+/* ---- Each provider, each way ------------------------------------------- */
+
+static void test_all_ways_agree(void **state)
+{
+    const char *const providers[] = {"openai", "anthropic"};
+    struct mock_llm *server = start("latency = 0.01");
+    char *first = NULL;
+    long tokens = 0;
+
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        struct llm_client *client = client_at(server, providers[i % 2]);
+        struct llm_chat chat = chat_of(client);
+        int err = i < 2   ? llm_chat_blocking(&chat)
+                  : i < 4 ? async_run(llm_chat, &chat)
+                          : async_run(stream_chat, &chat);
+
+        assert_int_equal(err, 0);
+        assert_string_equal(chat.provider, providers[i % 2]);
+        assert_true(chat.prompt_tokens > 0 && chat.completion_tokens > 0);
+        assert_false(chat.cut);
+        if (!first)
+            first = strdup(chat.content);
+        assert_string_equal(chat.content, first);
+        tokens += chat.total_tokens;
+        free(chat.content);
+        llm_client_free(client);
+    }
+    struct mock_llm_ledger ledger;
+    assert_int_equal(mock_llm_ledger_copy(server, &ledger), 0);
+    assert_int_equal(ledger.answered, 6);
+    assert_int_equal(ledger.prompt_tokens + ledger.completion_tokens, tokens);
+    for (size_t i = 0; i < ledger.n; i++)
+        assert_null(strstr(ledger.requests[i].body, "sk-any-key"));
+    mock_llm_ledger_free(&ledger);
+    free(first);
+    mock_llm_stop(server);
+}
+
+static void test_errors_have_their_ids(void **state)
+{
+    const char *const providers[] = {"openai", "anthropic"};
+    struct mock_llm *server = start("fault = 429 retry-after=7");
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct llm_client *client = client_at(server, providers[i % 2]);
+        struct llm_chat chat = chat_of(client);
+
+        assert_int_equal(async_run(i < 2 ? llm_chat : stream_chat, &chat),
+                         LLM_ERATELIMIT);
+        assert_int_equal(chat.error.status, 429);
+        assert_true(chat.error.retry_after == 7);
+        assert_string_not_equal(chat.error.request_id, "");
+        assert_string_not_equal(chat.error.type, "");
+        assert_string_not_equal(chat.error.message, "");
+        llm_client_free(client);
+    }
+    mock_llm_stop(server);
+}
+
+/* It would be there after an hour, a little at a time. */
+static void test_an_answer_that_drips(void **state)
+{
+    struct mock_llm *server = start("fault = drip seconds=3600");
+
+    (void)state;
+    for (int blocking = 0; blocking < 2; blocking++) {
+        struct llm_options options = {.api_key = "sk-any-key",
+                                      .base_url = mock_llm_base_url(server),
+                                      .max_retries = LLM_NO_RETRIES,
+                                      .timeout = 0.3};
+        struct llm_client *client =
+            llm_client_from_provider("openai", &options);
+        struct llm_chat chat = chat_of(client);
+
+        assert_int_equal(blocking ? llm_chat_blocking(&chat)
+                                  : async_run(llm_chat, &chat),
+                         LLM_ETIMEDOUT);
+        assert_null(chat.content);
+        llm_client_free(client);
+    }
+    mock_llm_stop(server);
+}
+
+/* ---- Kept connections -------------------------------------------------- */
+
+struct herd {
+    struct llm_chat chats[MANY];
+    struct llm_chat last;
+};
+
+/* So many connections stay open; the last chat takes one of them. */
+static int chat_together(void *job)
+{
+    struct herd *herd = job;
+    int err = async_gather_each(llm_chat, herd->chats, MANY);
+
+    return err ? err : llm_chat(&herd->last);
+}
+
+/* libcurl tries one kept connection after another, and gives up while some are
+   left; a new one is not among them. */
+static void test_all_kept_connections_are_dead(void **state)
+{
+    struct mock_llm *server = start("latency = 0.2\n"
+                                    "fault = reset requests=13-18");
+    struct llm_client *client = client_at(server, "openai");
+    struct herd herd = {.last = chat_of(client)};
+
+    (void)state;
+    for (int i = 0; i < MANY; i++)
+        herd.chats[i] = chat_of(client);
+    int err = async_run(chat_together, &herd);
+    if (err)
+        print_message("%s\n", async_errmsg(err));
+    assert_int_equal(err, 0);
+    assert_int_equal(herd.last.attempts, 1);
+    struct mock_llm_ledger ledger;
+    assert_int_equal(mock_llm_ledger_copy(server, &ledger), 0);
+    assert_int_equal(ledger.n, MANY + 6 + 1);
+    mock_llm_ledger_free(&ledger);
+    for (int i = 0; i < MANY; i++)
+        free(herd.chats[i].content);
+    free(herd.last.content);
+    llm_client_free(client);
+    mock_llm_stop(server);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_ways_agree),
+        cmocka_unit_test(test_errors_have_their_ids),
+        cmocka_unit_test(test_an_answer_that_drips),
+        cmocka_unit_test(test_all_kept_connections_are_dead),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
