@@ -6,6 +6,7 @@
 #include "llm/llm.h"
 #include "mock_llm/mock_llm.h"
 #include "scenario/scenario.h"
+#include "support.h"
 
 #include <errno.h>
 #include <math.h>
@@ -154,6 +155,86 @@ static void test_an_answer_that_drips(void **state)
     mock_llm_stop(server);
 }
 
+/* ---- Streams that come and go ------------------------------------------ */
+
+enum { STREAMS = 60 };
+
+/* Reads so many pieces and then closes, or is cancelled by itself. */
+struct visit {
+    struct llm_chat chat;
+    struct async_task *task;
+    int pieces;
+    bool cancel;
+};
+
+static int visit(void *job)
+{
+    struct visit *visit = job;
+    struct llm_stream stream = {0};
+    const char *text = "";
+    int err = llm_stream_open(&stream, &visit->chat);
+
+    for (int n = 0; !err && text && n < visit->pieces; n++)
+        err = llm_stream_next(&stream, &text);
+    if (!err && text && visit->cancel) {
+        async_cancel(visit->task);
+        err = llm_stream_next(&stream, &text);
+    }
+    llm_stream_close(&stream);
+    if (visit->chat.content && strlen(visit->chat.content) < 10)
+        err = -EIO;
+    return err;
+}
+
+struct crowd {
+    struct mock_llm *server;
+    struct visit visits[STREAMS];
+    struct async_task tasks[STREAMS];
+    int left;
+};
+
+/* Each leaves at another piece; some never read, some to the end. */
+static int come_and_go(void *job)
+{
+    struct crowd *crowd = job;
+
+    for (int i = 0; i < STREAMS; i++) {
+        crowd->visits[i].task = &crowd->tasks[i];
+        crowd->visits[i].pieces = i * 7 % 50;
+        crowd->visits[i].cancel = i % 2;
+        async_spawn(&crowd->tasks[i], visit, &crowd->visits[i]);
+    }
+    int err = async_gather_all(crowd->tasks, STREAMS);
+    crowd->left = wait_until_in_flight(crowd->server, 0);
+    return err;
+}
+
+static void test_streams_come_and_go(void **state)
+{
+    struct crowd *crowd = calloc(1, sizeof *crowd);
+    int complete = 0, cancelled = 0;
+
+    (void)state;
+    crowd->server = start("tokens-per-second = 500");
+    struct llm_client *client = client_at(crowd->server, "anthropic");
+    for (int i = 0; i < STREAMS; i++)
+        crowd->visits[i].chat = chat_of(client);
+    assert_int_equal(async_run(come_and_go, crowd), 0);
+    assert_int_equal(crowd->left, 0);
+    for (int i = 0; i < STREAMS; i++) {
+        int err = crowd->tasks[i].err;
+
+        assert_true(err == 0 || err == ASYNC_ECANCELED);
+        cancelled += err == ASYNC_ECANCELED;
+        complete += crowd->visits[i].chat.content != NULL;
+        free(crowd->visits[i].chat.content);
+    }
+    assert_true(complete > 5 && cancelled > 15);
+    llm_client_free(client);
+    mock_llm_stop(crowd->server);
+    free(crowd);
+}
+
 /* ---- Kept connections -------------------------------------------------- */
 
 struct herd {
@@ -204,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_all_ways_agree),
         cmocka_unit_test(test_errors_have_their_ids),
         cmocka_unit_test(test_an_answer_that_drips),
+        cmocka_unit_test(test_streams_come_and_go),
         cmocka_unit_test(test_all_kept_connections_are_dead),
     };
 
