@@ -849,6 +849,38 @@ static void test_reading_ends_early(void **state)
               ASYNC_ETIMEDOUT, "no answer within 1.05 s");
 }
 
+struct forgotten {
+    const char *url;
+    CURL *easy;
+    struct async_curl_stream stream;
+};
+
+static int open_and_forget(void *job)
+{
+    struct forgotten *forgotten = job;
+    struct get get = {.url = forgotten->url};
+
+    prepare(forgotten->easy, &get);
+    return async_curl_open(&forgotten->stream, forgotten->easy,
+                           &(struct async_curl_limits){0});
+}
+
+/* That is wrong, but it breaks nothing: neither the loop's end nor a close that
+   comes too late. */
+static void test_a_stream_that_nobody_closed(void **state)
+{
+    unsigned long sum;
+    struct raw_server *server = large_server(3000000, &sum);
+    struct forgotten forgotten = {.url = raw_server_url(server),
+                                  .easy = curl_easy_init()};
+
+    (void)state;
+    assert_int_equal(async_run(open_and_forget, &forgotten), 0);
+    async_curl_close(&forgotten.stream);
+    curl_easy_cleanup(forgotten.easy);
+    raw_server_stop(server);
+}
+
 static int misuse(void *job)
 {
     struct async_curl_stream stream = {0};
@@ -1000,6 +1032,7 @@ int main(void)
         cmocka_unit_test(test_a_slow_reader),
         cmocka_unit_test(test_reading_is_cancelled),
         cmocka_unit_test(test_reading_ends_early),
+        cmocka_unit_test(test_a_stream_that_nobody_closed),
         cmocka_unit_test(test_streams_that_are_not_open),
         cmocka_unit_test(test_a_failing_sibling_cancels),
         cmocka_unit_test(test_wait_for),

@@ -225,26 +225,7 @@ static int set_timer(CURLM *multi, long milliseconds, void *owner)
 
 /* ---- Shards ------------------------------------------------------------ */
 
-static void free_shard(struct shard *shard)
-{
-    curl_multi_cleanup(shard->multi);
-    while (shard->sockets)
-        remove_socket(shard->sockets);
-    async_timer_clear(&shard->timer);
-    async_call_off(&shard->failure);
-    free(shard);
-}
-
-static void loop_closes(struct async_closer *closer)
-{
-    (void)closer;
-    while (loop_curl.shards) {
-        struct shard *shard = loop_curl.shards;
-
-        loop_curl.shards = shard->next;
-        free_shard(shard);
-    }
-}
+static void loop_closes(struct async_closer *closer);
 
 static struct shard *new_shard(void)
 {
@@ -312,6 +293,7 @@ static void unlink_transfer(struct transfer *transfer)
     else
         shard->transfers = transfer->next;
     async_curl_count(transfer, false);
+    transfer->shard = NULL;
     /* An empty multi handle begins anew, whatever had become of it. */
     if (--shard->in_flight == 0) {
         shard->err = 0;
@@ -363,10 +345,43 @@ int async_curl_start(struct transfer *transfer)
 
 void async_curl_finish(struct transfer *transfer)
 {
+    if (!transfer->shard)
+        return;
     async_timer_clear(&transfer->timer);
     curl_multi_remove_handle(transfer->shard->multi, transfer->easy);
     curl_easy_setopt(transfer->easy, CURLOPT_PRIVATE, transfer->private);
     unlink_transfer(transfer);
+}
+
+/* ---- The loop's end ---------------------------------------------------- */
+
+static void free_shard(struct shard *shard)
+{
+    /* Streams that nobody has closed; whoever does so later finds them ended.
+     */
+    while (shard->transfers) {
+        struct transfer *transfer = shard->transfers;
+
+        end(transfer, ASYNC_ENOLOOP, CURLE_OK);
+        async_curl_finish(transfer);
+    }
+    curl_multi_cleanup(shard->multi);
+    while (shard->sockets)
+        remove_socket(shard->sockets);
+    async_timer_clear(&shard->timer);
+    async_call_off(&shard->failure);
+    free(shard);
+}
+
+static void loop_closes(struct async_closer *closer)
+{
+    (void)closer;
+    while (loop_curl.shards) {
+        struct shard *shard = loop_curl.shards;
+
+        loop_curl.shards = shard->next;
+        free_shard(shard);
+    }
 }
 
 /* ---- Time limits ------------------------------------------------------- */
