@@ -279,6 +279,51 @@ static void test_all_kept_connections_are_dead(void **state)
     mock_llm_stop(server);
 }
 
+/* ---- A server that nobody here wrote ----------------------------------- */
+
+static int ask_stranger(struct llm_client *client, const char *words,
+                        bool stream, struct llm_chat *chat)
+{
+    const struct llm_message message = {"user", words};
+
+    *chat = (struct llm_chat){
+        .client = client, .messages = &message, .n_messages = 1};
+    int err = async_run(stream ? stream_chat : llm_chat, chat);
+    chat->messages = NULL;
+    return err;
+}
+
+/* test_npm_mock.sh starts it. It echoes, but for what is forbidden. */
+static void test_the_npm_package(void **state)
+{
+    const char *url = getenv("LLM_NPM_MOCK_URL");
+    struct llm_options options = {.api_key = "sk-any-key",
+                                  .base_url = url,
+                                  .max_retries = LLM_NO_RETRIES};
+    struct llm_chat chat;
+
+    (void)state;
+    if (!url)
+        skip();
+    struct llm_client *client = llm_client_from_provider("openai", &options);
+    assert_non_null(client);
+    for (int stream = 0; stream < 2; stream++) {
+        assert_int_equal(ask_stranger(client, "Echo: gr\xC3\xBC\xC3\x9F dich!",
+                                      stream, &chat),
+                         0);
+        assert_string_equal(chat.content, "Echo: gr\xC3\xBC\xC3\x9F dich!");
+        assert_true(stream || chat.total_tokens == 12);
+        free(chat.content);
+    }
+    assert_int_equal(ask_stranger(client, "the forbidden", false, &chat),
+                     LLM_EPERMISSION);
+    assert_int_equal(chat.error.status, 403);
+    assert_string_equal(chat.error.message, "Not you.");
+    assert_true(ask_stranger(client, "the forbidden", true, &chat) != 0);
+    assert_string_equal(chat.error.message, "Not you.");
+    llm_client_free(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_an_answer_that_drips),
         cmocka_unit_test(test_streams_come_and_go),
         cmocka_unit_test(test_all_kept_connections_are_dead),
+        cmocka_unit_test(test_the_npm_package),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
