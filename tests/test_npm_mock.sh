@@ -1,6 +1,6 @@
 #!/bin/bash
 # test_npm_mock.sh - our client beside a server that nobody here wrote, the npm
-# package @dwmkerr/mock-llm. Only where CI is set: it fetches that package.
+# package @dwmkerr/mock-llm. Only where NPM_TESTS is set: it fetches that package.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -15,7 +15,7 @@ skip() {
     exit 0
 }
 
-[ -n "${CI:-}" ] || skip 'asks npm for a package: CI=1 make test T=test_npm_mock'
+[ -n "${NPM_TESTS:-}" ] || skip 'asks npm: NPM_TESTS=1 make test T=test_npm_mock'
 command -v npm >/dev/null || skip 'no npm'
 npm install --silent --no-save --prefix "$scratch" "$package" \
     >"$scratch/npm.log" 2>&1 || skip "npm cannot fetch $package"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # test_tokens.sh - llm_count_tokens beside the npm package tiktoken, on 1.5 MB of
-# mixed text. Only where CI is set (it fetches that package) and where the
+# mixed text. Only where NPM_TESTS is set (it fetches that package) and where the
 # vocabularies are (make vocab).
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -14,7 +14,7 @@ skip() {
     exit 0
 }
 
-[ -n "${CI:-}" ] || skip 'asks npm for a package: CI=1 make test T=test_tokens'
+[ -n "${NPM_TESTS:-}" ] || skip 'asks npm: NPM_TESTS=1 make test T=test_tokens'
 command -v npm >/dev/null || skip 'no npm'
 [ -e vocab/cl100k_base.tiktoken ] || skip 'no vocabularies: make vocab'
 cp tests/tokens.mjs "$scratch"
