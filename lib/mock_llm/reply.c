@@ -192,6 +192,7 @@ static void reply_in_parts(struct exchange *exchange)
     } else {
         /* No memory in the middle of a reply: it breaks off. */
         exchange->plan.ending = SCENARIO_ENDS_CLOSED;
+        exchange->plan.answered = false;
         exchange->ended = true;
         mock_llm_exchange_in(exchange, 0);
     }
