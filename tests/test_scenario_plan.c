@@ -247,6 +247,64 @@ static void test_headers_of_a_limit(void **state)
                         "2001-09-09T01:46:41Z");
 }
 
+/* Changes, doubles or drops some bytes of text; as good as random. */
+static void mutate(char *text, size_t size, uint64_t *state)
+{
+    for (int changes = 1 + (int)(*state >> 60); changes > 0; changes--) {
+        size_t length = strlen(text), at;
+
+        *state = *state * 6364136223846793005 + 1442695040888963407;
+        at = length > 0 ? (size_t)(*state >> 33) % length : 0;
+        switch (*state >> 30 & 3) {
+        case 0:
+            text[at] = (char)(*state >> 40);
+            break;
+        case 1:
+            memmove(text + at, text + at + (at < length),
+                    length + 1 - at - (at < length));
+            break;
+        case 2:
+            if (length + 1 < size)
+                memmove(text + at + 1, text + at, length + 1 - at);
+            break;
+        default:
+            text[at] = "{}[]\",:0"[*state >> 50 & 7];
+            break;
+        }
+    }
+}
+
+/* Whatever a request's bytes are, it gets an answer or a refusal. */
+static void test_mutated_requests(void **state)
+{
+    static const char parts[] =
+        "{\"model\":\"m\",\"max_tokens\":5,\"system\":[{\"type\":\"text\","
+        "\"text\":\"x\"}],\"messages\":[{\"role\":\"user\",\"content\":[{"
+        "\"type\":\"text\",\"text\":\"\\u20ac\"}]}]}";
+    static const char *const seeds[] = {whole, stream, parts};
+    struct provider provider = provider_with("");
+    uint64_t random = 1;
+    int answered = 0, refused = 0;
+
+    (void)state;
+    for (int i = 0; i < 6000; i++) {
+        char body[512];
+        struct scenario_plan plan;
+        double seconds;
+
+        snprintf(body, sizeof body, "%s", seeds[i % 3]);
+        mutate(body, sizeof body, &random);
+        provider.protocol = i % 2 == 0 ? &scenario_openai : &scenario_anthropic;
+        plan = ask(&provider, body);
+        assert_true(plan.status == 200 || plan.status == 400);
+        cJSON_free(text_of(&plan, &seconds));
+        answered += plan.status == 200;
+        refused += plan.status == 400;
+        scenario_plan_free(&plan);
+    }
+    assert_true(answered > 100 && refused > 1000);
+}
+
 static int allocations_left;
 
 static void *allocate(size_t size)
@@ -303,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_drip),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_headers_of_a_limit),
+        cmocka_unit_test(test_mutated_requests),
         cmocka_unit_test(test_little_memory),
     };
 
