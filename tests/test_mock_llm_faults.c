@@ -504,6 +504,9 @@ static void test_stream_hangs(void **state)
         seen[size] = '\0';
     }
     assert_int_equal(count(seen, "\"delta\":{\"content\":\""), 2);
+    /* Also behind bytes of a next request, the client's leaving is seen. */
+    send_hello(fd);
+    assert_int_equal(status_of(server, "/ledger", NULL), 200);
     wait_for(server, 1, 1);
     close(fd);
     wait_for(server, 1, 0);

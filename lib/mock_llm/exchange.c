@@ -83,6 +83,18 @@ static void on_client(evutil_socket_t fd, short what, void *arg)
             evhttp_request_get_connection(exchange->request));
 }
 
+void mock_llm_exchange_watch(struct exchange *exchange)
+{
+    struct bufferevent *connection = evhttp_connection_get_bufferevent(
+        evhttp_request_get_connection(exchange->request));
+
+    event_del(&exchange->client);
+    event_assign(&exchange->client, exchange->server->base,
+                 bufferevent_getfd(connection), EV_READ | EV_ET | EV_PERSIST,
+                 on_client, exchange);
+    event_add(&exchange->client, NULL);
+}
+
 /* ---- Waiting ----------------------------------------------------------- */
 
 static void on_due(evutil_socket_t fd, short what, void *arg)
@@ -115,7 +127,7 @@ static void reply_later(struct exchange *exchange)
     if (plain && plan->latency <= 0 && exchange->gate == NOT_HELD) {
         mock_llm_reply(exchange);
     } else {
-        event_add(&exchange->client, NULL);
+        mock_llm_exchange_watch(exchange);
         mock_llm_exchange_in(exchange, plan->latency);
     }
 }
@@ -185,10 +197,7 @@ static struct exchange *new_exchange(struct mock_llm *server,
         return NULL;
     }
     evtimer_assign(&exchange->due, server->base, on_due, exchange);
-    event_assign(
-        &exchange->client, server->base,
-        bufferevent_getfd(evhttp_connection_get_bufferevent(connection)),
-        EV_READ | EV_ET | EV_PERSIST, on_client, exchange);
+    event_assign(&exchange->client, server->base, -1, 0, on_client, exchange);
     evhttp_connection_set_closecb(connection, connection_closed, exchange);
     return exchange;
 }

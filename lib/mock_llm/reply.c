@@ -96,11 +96,13 @@ static void on_client_while_sending(evutil_socket_t fd, short what, void *arg)
    edge-triggered; and these do not mix with exchange.c's on one descriptor. */
 static void watch_while_sending(struct exchange *exchange)
 {
-    evutil_socket_t fd = event_get_fd(&exchange->client);
+    struct bufferevent *connection = evhttp_connection_get_bufferevent(
+        evhttp_request_get_connection(exchange->request));
 
     event_del(&exchange->client);
-    event_assign(&exchange->client, exchange->server->base, fd,
-                 EV_READ | EV_PERSIST, on_client_while_sending, exchange);
+    event_assign(&exchange->client, exchange->server->base,
+                 bufferevent_getfd(connection), EV_READ | EV_PERSIST,
+                 on_client_while_sending, exchange);
     event_add(&exchange->client, NULL);
 }
 
@@ -150,11 +152,17 @@ static bool make_due_parts(struct exchange *exchange, struct evbuffer *out)
 }
 
 /* The last parts are on their way: the connection may close, but not from
-   within evhttp's writing. */
+   within evhttp's writing; or nothing more comes, and only the client can end
+   that. */
 static void on_written(struct evhttp_connection *connection, void *arg)
 {
+    struct exchange *exchange = arg;
+
     (void)connection;
-    mock_llm_exchange_in(arg, 0);
+    if (exchange->plan.ending == SCENARIO_HANGS)
+        mock_llm_exchange_watch(exchange);
+    else
+        mock_llm_exchange_in(exchange, 0);
 }
 
 /* Sends what has been made; exchange->ended says whether that was the last. */
@@ -163,14 +171,14 @@ static void send_parts(struct exchange *exchange, struct evbuffer *out)
     struct evhttp_request *request = exchange->request;
     enum scenario_ending ending = exchange->plan.ending;
 
-    if (!exchange->ended || ending == SCENARIO_HANGS) {
+    if (!exchange->ended) {
         evhttp_send_reply_chunk(request, out);
-        if (!exchange->ended)
-            mock_llm_exchange_in(exchange, exchange->next -
-                                               mock_llm_now(exchange->server));
+        mock_llm_exchange_in(exchange,
+                             exchange->next - mock_llm_now(exchange->server));
         return;
     }
-    mock_llm_exchange_end(exchange);
+    if (ending != SCENARIO_HANGS)
+        mock_llm_exchange_end(exchange);
     if (ending == SCENARIO_ENDS_WELL) {
         evhttp_send_reply_chunk(request, out);
         let_go_of_connection(exchange);

@@ -83,6 +83,10 @@ void mock_llm_exchange_end(struct exchange *exchange);
 /* Frees it, and nothing else; it has ended. */
 void mock_llm_exchange_free(struct exchange *exchange);
 
+/* From now on the connection goes if the client leaves. Only while evhttp has
+   nothing to write. */
+void mock_llm_exchange_watch(struct exchange *exchange);
+
 /* Calls mock_llm_reply after so many seconds of the server's clock. */
 void mock_llm_exchange_in(struct exchange *exchange, double seconds);
 
