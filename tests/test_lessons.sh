@@ -54,7 +54,8 @@ header_output() {
 # has beaten or has not, which does not depend on time; how often does.
 without_times() {
     sed -E 's/[0-9]+\.[0-9]+ s/N s/g; s/about [0-9]+x/about Nx/
-        s/[├┤┼═·█─╱]+/~/g; s/~[ ~]*~/~/; s/ +~/ ~/; /^~ /d; s/^ +0 s .* s$/0 s/
+        s/[├┤┼═·█▒─╱]+/~/g; s/~[_ ~]*~/~/; s/ +_*~/ ~/; /^[_~] /d
+        s/^ +0 s .* s$/0 s/
         s/at most ([2-9]|[0-9]{2,}) at a time/at most MANY at a time/
         s/heartbeats: [1-9][0-9]*$/heartbeats: MANY/
         s/Processors: [0-9]+$/Processors: N/'
