@@ -89,7 +89,7 @@ static int one_task_for_all(void *job)
 
 static int one_job_for_all(void *job)
 {
-    struct document document; /* one */
+    struct document document = {0}; /* one */
     struct async_task tasks[3];
 
     (void)job;

@@ -93,8 +93,10 @@ static void task_spawn(struct task *task, const char *name, coroutine *fn,
 {
     *task = (struct task){.fn = fn, .job = job, .row = add_row(name)};
     task->stack = malloc(STACK_SIZE);
-    if (!task->stack)
-        abort();
+    if (!task->stack) {
+        perror("No stack for one more task");
+        exit(1);
+    }
 
     getcontext(&task->context);
     task->context.uc_stack.ss_sp = task->stack;
