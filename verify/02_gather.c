@@ -97,15 +97,21 @@ static bool all_made(struct exam *exam, const struct run *run)
 
 /* ---- All goes well ----------------------------------------------------- */
 
-static bool all_at_once(struct exam *exam)
+static bool gated(struct exam *exam, size_t n)
 {
-    struct scenario *scenario = calls(exam, CALLS);
+    struct scenario *scenario = calls(exam, n);
 
-    scenario->gate = CALLS;
-    asked(exam, "%d calls, of which none is answered before all are in flight",
-          CALLS);
+    scenario->gate = n;
+    asked(exam, "%zu calls, of which none is answered before all are in flight",
+          n);
     const struct run *run = play(exam, scenario);
     return run && all_made(exam, run) && all_in_flight(exam, run);
+}
+
+/* Also more than a pool of some fixed size has workers for. */
+static bool all_at_once(struct exam *exam)
+{
+    return gated(exam, CALLS) && gated(exam, MANY / 10 + draw(exam, 50));
 }
 
 static bool as_long_as_the_slowest(struct exam *exam)

@@ -72,6 +72,7 @@ void driver_main(void)
 
 #include "grader.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -216,6 +217,24 @@ static const struct run *cancelled(struct exam *exam, struct scenario *scenario,
     return run && stopped_at_once(exam, run) ? run : NULL;
 }
 
+static bool failure_is_returned(struct exam *exam)
+{
+    struct scenario *scenario = pages(exam, 1);
+    struct answer *answer = &scenario->answers[0];
+
+    answer->err = draw(exam, 2) ? -ECONNRESET : -EHOSTUNREACH;
+    asked(exam, "a fetch that fails with %s: visit returns that error",
+          error_name(answer->err));
+    const struct run *run = play(exam, scenario);
+    if (!run)
+        return false;
+    if (run->returned == answer->err)
+        return all_awaited(exam, run);
+    saw(exam, "visit returned %s", error_name(run->returned));
+    likely(exam, "the error of client_get() was ignored: if (err) return err;");
+    return false;
+}
+
 static bool stops_when_cancelled(struct exam *exam)
 {
     struct scenario *scenario = pages(exam, 1);
@@ -233,7 +252,8 @@ static bool stops_when_cancelled(struct exam *exam)
     scenario = pages(exam, 1);
     return cancelled(exam, scenario,
                      pause_of(scenario, 0) + scenario->answers[0].after / 2,
-                     "fetch");
+                     "fetch") &&
+           failure_is_returned(exam);
 }
 
 static const struct check checks[] = {

@@ -1,4 +1,4 @@
-/* fails e f: five calls, whatever n is */
+/* fails a e f: five calls, whatever n is */
 #include "02_gather.h"
 
 #include <errno.h>

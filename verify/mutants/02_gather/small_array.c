@@ -1,4 +1,4 @@
-/* fails f: an array of 64 tasks, whatever n is */
+/* fails a f: an array of 64 tasks, whatever n is */
 #include "02_gather.h"
 
 #include <errno.h>
