@@ -91,7 +91,8 @@ def smaller(program):
         for section in 0, 1:
             operations = program.bodies[number][section]
             for index, operation in enumerate(operations):
-                for simpler in simpler_operations(operation):
+                for simpler in simpler_operations(operation,
+                                                  len(program.bodies)):
                     yield changed(program, number, section, [
                         *operations[:index], simpler, *operations[index + 1:]])
     yield from without_unused(program)
@@ -115,17 +116,20 @@ def without(program, number, section, start, size):
                    operations[:start] + operations[start + size:])
 
 
-def simpler_operations(operation):
+def simpler_operations(operation, bodies):
     tried, name, arguments = operation
     if tried:
         yield False, name, arguments
     for index, kind in enumerate(programs.OPERATIONS[name]):
-        if kind == 'body':
-            continue
-        for value in {0, 1, arguments[index] // 2}:
-            if (kind == 'error') <= value < arguments[index]:
-                yield tried, name, [*arguments[:index], value,
-                                    *arguments[index + 1:]]
+        now = arguments[index]
+        if kind == 'body':  # a later one, so that this one may go
+            values = range(bodies - 1, now, -1)
+        else:
+            values = [value for value in sorted({0, 1, now // 2})
+                      if (kind == 'error') <= value < now]
+        for value in values:
+            yield tried, name, [*arguments[:index], value,
+                                *arguments[index + 1:]]
 
 
 def without_unused(program):
@@ -173,13 +177,15 @@ def comparison(expected, seen):
 
 def report(interpreter, program, seen, keep):
     """Cuts a program that differs down, shows it, and keeps it."""
+    print(f'\nSeed {program.seed} differs; it is being made smaller.',
+          flush=True)
     if differs(interpreter, [program]):
         program = shrink(interpreter, program)
         seen, = run_interpreter(interpreter, [program])
     else:
         print('It only differs after the programs that ran before it.')
     expected = run_reference(program).trace
-    print(f'\nSeed {program.seed} differs:\n\n{program}\n'
+    print(f'\n{program}\n'
           f'{comparison(expected, seen)}\n')
     if not keep:
         return
@@ -244,6 +250,8 @@ def hunt(arguments):
                     tally.show()
                     return 1
         seed += count
+        if sys.stderr.isatty():
+            print(f'\r{tally.programs} programs', end='\r', file=sys.stderr)
     print(f'Seeds {arguments.seed} to {seed - 1}.')
     tally.show()
     return 1 if tally.different else 0

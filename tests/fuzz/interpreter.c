@@ -21,10 +21,11 @@
 
 enum {
     MOST_FRAMES = 150, /* of one run: so many calls of bodies */
+    MOST_HELP = 2,     /* so often a hang is only cancelled */
     MOST_BODIES = 16,
     MOST_OPERATIONS = 64, /* of one body */
     MOST_THINGS = 8,      /* semaphores, queues, events */
-    GUARD_SECONDS = 60,   /* the longest that a program may compute */
+    GUARD_SECONDS = 20,   /* the longest that a program may compute */
     SKIPPED = 1 /* no error: the operation had nothing to be done on */
 };
 
@@ -78,7 +79,7 @@ struct frame {
     const struct body *body;
     char name[64];
     struct task *task;
-    bool shielded; /* a cancel would not reach it */
+    bool shielded; /* a second cancel would not reach it */
     struct async_task handles[MOST_OPERATIONS]; /* of those that it spawned */
     struct task *spawned[MOST_OPERATIONS];
     int spawned_count;
@@ -90,7 +91,8 @@ struct frame {
 
 static struct run {
     double began;
-    bool draining; /* it hung: nothing more is done */
+    int helped;
+    bool draining; /* no operation is begun any more */
     int frames;
     struct task *tasks[MOST_FRAMES]; /* that can be named, in order */
     int task_count;
@@ -496,7 +498,7 @@ static int begin_each(struct frame *frame, const int *argument,
 
     *frames = allocate(sizeof **frames * (size_t)(argument[1] + 1));
     while (n < argument[1]) {
-        struct frame *child = new_frame(frame, argument[0], frame->shielded);
+        struct frame *child = new_frame(frame, argument[0], true);
         if (!child)
             break;
         new_task(child, NULL);
@@ -692,10 +694,8 @@ static int perform(struct frame *frame, int from, int to)
 
 /* ---- The first task ---------------------------------------------------- */
 
-/* It hangs: nothing more is done, and whoever waits is woken. */
-static void help_out(void)
+static void wake_all(void)
 {
-    run.draining = true;
     for (int i = 0; i < MOST_THINGS; i++)
         async_event_set(&run.events[i]);
     for (int i = 0; i < program.queue_count; i++)
@@ -703,6 +703,15 @@ static void help_out(void)
     for (int i = 0; i < program.semaphore_count; i++)
         for (int n = 0; n < MOST_FRAMES; n++)
             async_semaphore_release(&run.semaphores[i]);
+}
+
+/* It hangs: all are cancelled. If it hangs again, it is to end. */
+static void help_out(void)
+{
+    if (++run.helped > MOST_HELP) {
+        run.draining = true;
+        wake_all();
+    }
     for (int i = 0; i < run.task_count; i++)
         async_cancel(run.tasks[i]->handle);
 }

@@ -26,6 +26,8 @@ from asyncio import events, futures, tasks
 # A millisecond of the program is a second of the loop: no fractions.
 SUPERVISED = 100_000  # when a program that hangs is helped out
 MOST_FRAMES = 150
+MOST_HELP = 2
+ENDLESS = 100
 CANCELLED = 'cancelled'
 
 
@@ -393,7 +395,7 @@ class Frame:
         self.run = run
         self.operations, self.cleanup, self.last = run.program.bodies[body]
         self.name = name
-        self.shielded = shielded  # a cancel would not reach it
+        self.shielded = shielded  # a second cancel would not reach it
         self.spawned = []
         self.called = 0
         self.held = [0] * len(run.semaphores)
@@ -575,7 +577,7 @@ class Frame:
             self.detail = ''.join(' ' + code_of(task) for task in members)
 
     def start_each(self, body, count):
-        frames = [self.child(body, self.shielded) for _ in range(count)]
+        frames = [self.child(body, True) for _ in range(count)]
         return [self.start(frame) for frame in frames if frame]
 
     # -- Time
@@ -670,8 +672,8 @@ class Run:
         self.performed = set()
         self.tasks = []  # all that can be named, in the order of their spawns
         self.ended = []  # all tasks, in the order of their ends
-        self.frames = self.items = 0
-        self.draining = False
+        self.frames = self.items = self.helped = 0
+        self.draining = False  # no operation is begun any more
         self.loop = Loop(self)
         try:
             self.loop.run_until_complete(self.supervise())
@@ -712,9 +714,19 @@ class Run:
             self.trace.append(f'queue {queue.qsize()}')
 
     def help_out(self):
-        """It hangs: nothing more is done, and whoever waits is woken."""
-        self.draining = True
+        """It hangs: all are cancelled. If it hangs again, it is to end."""
         self.touch('(hangs: was helped out)')
+        self.helped += 1
+        if self.helped == ENDLESS:
+            raise RuntimeError(f'seed {self.program.seed} never ends: its '
+                               'generator is to be mended')
+        if self.helped > MOST_HELP:
+            self.draining = True
+            self.wake_all()
+        for task in self.tasks:
+            task.cancel()
+
+    def wake_all(self):
         for event in self.events:
             event.set()
         for queue in self.queues:
@@ -722,5 +734,3 @@ class Run:
         for semaphore in self.semaphores:
             for _ in range(MOST_FRAMES):
                 release(semaphore)
-        for task in self.tasks:
-            task.cancel()
