@@ -155,7 +155,7 @@ PLAIN_PROGRAMS := $(PLAIN:%=$(BUILD)/%)
 FULL_PROGRAMS := $(FULL:%=$(BUILD)/%) $(BUILD)/bin/mock_llm \
     $(BENCHES:%=$(BUILD)/%)
 TEST_PROGRAMS := $(TESTS:%=$(BUILD)/%)
-FUZZED := $(BUILD)/tests/fuzz/interpreter
+FUZZED := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/interpreter.c))
 JUDGE := $(BUILD)/bin/verify
 DRIVERS := $(BUILD)/verify/driver.o $(GRADERS:%=$(BUILD)/%.driver.o)
 
@@ -167,7 +167,7 @@ $(JUDGE): $(call objects,$(filter-out verify/driver.c,$(wildcard verify/*.c)))
 $(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(filter-out \
     $(TESTS:=.c),$(wildcard tests/*.c))) $(ALL_LIBRARIES)
 
-$(FUZZED): $(FUZZED).o $(RUNTIME)
+$(FUZZED): $(FUZZED:=.o) $(RUNTIME)
 
 $(FULL_PROGRAMS): LDLIBS = $(LLM_LIBS)
 $(TEST_PROGRAMS): LDLIBS = $(TEST_LIBS)

@@ -108,4 +108,17 @@ CURLcode async_curl_code(int err);
  */
 int async_curl_raise(CURL *easy, CURLcode code);
 
+/* ---- Where a task waits ------------------------------------------------ */
+
+/* See the end of async.h. */
+#ifndef TRANSFER_H
+#define async_curl_perform(easy) ASYNC_HERE(async_curl_perform(easy))
+#define async_curl_perform_within(easy, limits)                                \
+    ASYNC_HERE(async_curl_perform_within((easy), (limits)))
+#define async_curl_open(stream, easy, limits)                                  \
+    ASYNC_HERE(async_curl_open((stream), (easy), (limits)))
+#define async_curl_read(stream, buffer, size, n)                               \
+    ASYNC_HERE(async_curl_read((stream), (buffer), (size), (n)))
+#endif
+
 #endif
