@@ -24,38 +24,59 @@ static void deliver(struct async_coroutine *task)
         async_resume(wait);
 }
 
+static void unlist(struct async_to_cancel *task)
+{
+    task->previous->next = task->next;
+    task->next->previous = task->previous;
+    task->next = NULL;
+}
+
+/* Behind those that this delivery has listed, before the rest. */
+static void list(struct async_cancelling *cancelling,
+                 struct async_to_cancel *task)
+{
+    if (task->told_in == cancelling->round ||
+        (task->next && task->listed_by == cancelling->delivery))
+        return;
+    if (task == cancelling->rest)
+        cancelling->rest = task->next;
+    if (task->next)
+        unlist(task);
+    task->next = cancelling->rest;
+    task->previous = task->next->previous;
+    task->previous->next = task->next->previous = task;
+    task->listed_by = cancelling->delivery;
+}
+
 /*
  * Passing on would be recursion, as deep as tasks wait for tasks; a task's
- * stack is not. So those that are yet to be told stand in a list: what a task
- * passes on comes before the rest, as it would in a recursion. Within one round
- * each is told once, also if tasks wait for each other in a circle.
+ * stack is not. So those that are yet to be told stand in a list, in the order
+ * in which a recursion would come to them: what a task passes on comes before
+ * the rest, also what stands in the rest already. Within one round each is told
+ * once, even if tasks wait for each other in a circle.
  */
 void async_deliver_cancel(struct async_coroutine *task)
 {
     struct async_cancelling *cancelling = &async_loop->cancelling;
+    struct async_to_cancel *head = &cancelling->head;
 
-    if (!cancelling->going_on)
-        cancelling->round++;
-    if (task->cancel_round == cancelling->round)
+    if (cancelling->going_on) {
+        list(cancelling, &task->to_cancel);
         return;
-    task->cancel_round = cancelling->round;
-    task->next_to_cancel = NULL;
-    *cancelling->last = task;
-    cancelling->last = &task->next_to_cancel;
-    if (cancelling->going_on)
-        return;
-
+    }
     cancelling->going_on = true;
-    while ((task = cancelling->first)) {
-        struct async_coroutine *rest = task->next_to_cancel;
-        struct async_coroutine **end_of_rest = cancelling->last;
+    cancelling->round++;
+    cancelling->delivery++;
+    head->next = head->previous = cancelling->rest = head;
+    list(cancelling, &task->to_cancel);
+    while (head->next != head) {
+        struct async_to_cancel *first = head->next;
 
-        cancelling->first = NULL;
-        cancelling->last = &cancelling->first;
-        deliver(task);
-        *cancelling->last = rest;
-        if (rest)
-            cancelling->last = end_of_rest;
+        unlist(first);
+        first->told_in = cancelling->round;
+        cancelling->delivery++;
+        cancelling->rest = head->next;
+        deliver(CONTAINER_OF(first, struct async_coroutine, to_cancel));
     }
     cancelling->going_on = false;
 }

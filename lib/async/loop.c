@@ -297,7 +297,6 @@ static int open_loop(struct async_loop *loop)
     queue_init(&loop->ready);
     queue_init(&loop->turn);
     loop->first_serial = ++runs << ASYNC_SERIAL_BITS;
-    loop->cancelling.last = &loop->cancelling.first;
     raise_descriptor_limit();
     signal(SIGPIPE, SIG_IGN);
     async_loop = loop;

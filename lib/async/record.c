@@ -182,6 +182,7 @@ static void forget(struct async_coroutine *record)
     async_leave_parent(record);
     record->serial = 0;
     record->forgotten = true;
+    record->collected_after = async_loop->any_waits;
     if (!record->pins)
         free_record(record);
 }

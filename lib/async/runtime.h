@@ -56,6 +56,13 @@ struct async_late_watcher {
     struct async_task *task;
 };
 
+/* A task's place among those that are yet to be told of a cancellation. */
+struct async_to_cancel {
+    struct async_to_cancel *next, *previous; /* NULL: it is not listed */
+    unsigned long listed_by; /* the delivery that listed it last */
+    unsigned long told_in;   /* the last round in which it was told */
+};
+
 enum async_state {
     ASYNC_NEW,      /* has not taken its first step */
     ASYNC_RUNNING,  /* is the current task */
@@ -81,17 +88,16 @@ struct async_coroutine {
 
     /* Written by the task while it runs, by the loop otherwise. */
     enum async_state state;
-    struct async_callback step; /* queued: its next step is due */
-    struct async_stack *stack;  /* from its first step until its end */
-    struct async_wait *wait;    /* what it waits for; NULL once woken */
-    const char *place;          /* where: file:line, or NULL */
-    bool cancel_pending;        /* to be delivered when it next resumes */
-    bool cancel_held;           /* until the outermost shield is left */
-    unsigned shields;           /* async_shield calls that it is in */
-    int cancels;                /* how often it was cancelled */
-    int result;                 /* once it has returned */
-    unsigned long cancel_round; /* see async_deliver_cancel() */
-    struct async_coroutine *next_to_cancel;
+    struct async_callback step;       /* queued: its next step is due */
+    struct async_stack *stack;        /* from its first step until its end */
+    struct async_wait *wait;          /* what it waits for; NULL once woken */
+    const char *place;                /* where: file:line, or NULL */
+    bool cancel_pending;              /* to be delivered when it next resumes */
+    bool cancel_held;                 /* until the outermost shield is left */
+    unsigned shields;                 /* async_shield calls that it is in */
+    int cancels;                      /* how often it was cancelled */
+    int result;                       /* once it has returned */
+    struct async_to_cancel to_cancel; /* see async_deliver_cancel() */
 
     /* Who waits for its end. */
     struct async_watcher *first_watcher, **last_watcher;
@@ -110,6 +116,7 @@ struct async_coroutine {
     struct async_context context;       /* where it goes on */
     struct async_late_watcher gathered; /* room for the first gather's */
     struct async_late_watcher any;      /* async_wait_any's */
+    unsigned long collected_after;      /* so many waits there had begun */
     struct async_error error;           /* its latest */
 };
 
@@ -172,8 +179,9 @@ enum { ASYNC_SERIAL_BITS = 40 };
 /* Those that are yet to be told: see async_deliver_cancel(). */
 struct async_cancelling {
     bool going_on;
-    unsigned long round;
-    struct async_coroutine *first, **last;
+    unsigned long round, delivery;
+    struct async_to_cancel head;  /* the list is a ring through head */
+    struct async_to_cancel *rest; /* who comes after those listed now */
 };
 
 /* Cancels a task, as async_cancel does. */
@@ -274,6 +282,7 @@ struct async_loop {
     size_t threading; /* and in threads of this program */
     uint64_t ended;   /* so many tasks have */
     struct async_any *first_any, *last_any; /* who waits in async_wait_any */
+    unsigned long any_waits;                /* so many have begun there */
     struct async_threads *threads;          /* NULL: none yet */
     struct async_descriptor **descriptors;  /* by number; NULL: never used */
     size_t descriptor_room;

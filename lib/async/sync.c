@@ -93,13 +93,14 @@ static int wait_for_permit(struct async_semaphore *semaphore)
                                  "waits for a permit of a semaphore",
                                  "async_semaphore_acquire", &granted);
 
-    if (granted)
-        semaphore->async_private.granted--;
+    if (!granted)
+        return err;
+    semaphore->async_private.granted--;
     /* Woken and cancelled in the same turn: the permit that we were woken for
        must go to somebody else, or it is lost. */
-    if (err && granted)
+    if (err)
         semaphore->permits++;
-    grant(semaphore);
+    grant(semaphore); /* newcomers queued up behind us */
     return err;
 }
 

@@ -14,11 +14,13 @@ struct async_any {
     struct async_wait wait;
     struct async_task *tasks;
     size_t n;
+    unsigned long number;              /* counts the waits */
     struct async_any *next, *previous; /* of all in this loop */
 };
 
 static void enter(struct async_any *any)
 {
+    any->number = ++async_loop->any_waits;
     any->next = NULL;
     any->previous = async_loop->last_any;
     if (any->previous)
@@ -40,8 +42,11 @@ static void leave(struct async_any *any)
         async_loop->last_any = any->previous;
 }
 
-/* Whether the task is one of those: its result may have been collected by
-   somebody else meanwhile, but nothing else been spawned in its place. */
+/*
+ * Whether the task is one of those. Nothing else may have been spawned in its
+ * place; and if its result was collected by somebody else, then since the wait
+ * began: it may have been the last that was waited for.
+ */
 static bool concerns(const struct async_any *any,
                      const struct async_coroutine *record)
 {
@@ -49,7 +54,8 @@ static bool concerns(const struct async_any *any,
 
     return handle >= any->tasks && handle < any->tasks + any->n &&
            handle->async_private.serial ==
-               async_loop->first_serial + record->number;
+               async_loop->first_serial + record->number &&
+           !(record->forgotten && record->collected_after < any->number);
 }
 
 static void notice(struct async_callback *callback)
