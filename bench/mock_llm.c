@@ -51,6 +51,15 @@ struct server {
     FILE *output;
 };
 
+/* The one that runs, to be stopped also if we end early; 0: none. */
+static pid_t running;
+
+static void stop_running(void)
+{
+    if (running > 0)
+        kill(running, SIGTERM);
+}
+
 static struct server start_server(const char *program, const char *option)
 {
     struct server server = {0};
@@ -63,8 +72,10 @@ static struct server start_server(const char *program, const char *option)
     if (server.pid == 0) {
         dup2(channel[1], STDOUT_FILENO);
         execl(program, program, "--port=0", latency, option, (char *)NULL);
-        die(program);
+        fprintf(stderr, "bench-mock: %s: %s\n", program, strerror(errno));
+        _exit(1);
     }
+    running = server.pid;
     close(channel[1]);
     server.output = fdopen(channel[0], "r");
     if (!server.output || !fgets(line, sizeof line, server.output) ||
@@ -103,6 +114,7 @@ static int stop_server(const struct server *server)
         sscanf(line, "Requests: %*d, answered: %*d, at most %d", &most);
     fclose(server->output);
     waitpid(server->pid, NULL, 0);
+    running = 0;
     return most;
 }
 
@@ -157,8 +169,8 @@ static struct client *connect_client(struct load *load)
 
     if (load->open == load->n) {
         fprintf(stderr,
-                "bench-mock: more than %d in flight: the server does "
-                "not keep up\n",
+                "bench-mock: more than %d in flight: the server does not keep "
+                "up.\nIs this machine busy? Then try again when it is not.\n",
                 load->n);
         exit(1);
     }
@@ -280,7 +292,9 @@ static void measure_lateness(const char *program, int rate, double seconds)
 {
     struct server server = start_server(program, "--seed=0");
     long n = (long)(rate * seconds);
-    struct load load = new_load(server.port, 4 * rate, n);
+    /* A second's requests: five times as many as are in flight if all is
+       well. */
+    struct load load = new_load(server.port, rate, n);
     double start = now();
 
     while (load.answered < n) {
@@ -328,6 +342,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench/mock_llm PROGRAM, or: make bench-mock\n");
         return 2;
     }
+    atexit(stop_running);
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
