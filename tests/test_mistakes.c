@@ -148,6 +148,33 @@ static void a_failure_in_cleanup_is_told(void **state)
                 "blocked.");
 }
 
+static int forget_many(void *job)
+{
+    static double seconds = 10;
+    static struct async_task tasks[1000];
+    (void)job;
+
+    for (int i = 0; i < 1000; i++)
+        async_spawn(&tasks[i], sleeper, &seconds);
+    return 0;
+}
+
+static int many_forgotten_program(void)
+{
+    return async_main(forget_many, NULL);
+}
+
+static void many_never_awaited_are_counted(void **state)
+{
+    (void)state;
+    assert_exits(many_forgotten_program, 0);
+    assert_said("never awaited: task 11, sleeper");
+    assert_null(strstr(output, "never awaited: task 12, sleeper"));
+    assert_said(
+        "async: never awaited: 990 more of those that task 1, main, has "
+        "spawned.\n");
+}
+
 struct order {
     double seconds;
     const char *drink;
@@ -526,6 +553,40 @@ static void a_lost_frame_aborts(void **state)
 
 #endif
 
+#ifndef ASYNC_ASAN
+/* Only the job is lost, and the next call is the await. */
+__attribute__((noinline)) static void spawn_and_return(struct async_task *task)
+{
+    double seconds = 0;
+
+    async_spawn(task, sleeper, &seconds);
+}
+
+static int lose_a_job(void *job)
+{
+    struct async_task task;
+    (void)job;
+
+    spawn_and_return(&task);
+    return async_await(&task);
+}
+
+static int lost_job_program(void)
+{
+    return async_main(lose_a_job, NULL);
+}
+
+static void a_lost_job_aborts(void **state)
+{
+    (void)state;
+    int how = run(lost_job_program);
+
+    assert_true(WIFSIGNALED(how));
+    assert_int_equal(WTERMSIG(how), SIGABRT);
+    assert_said("a task has lost its memory: task 2, sleeper, spawned at ");
+}
+#endif
+
 /* Its handle and its job are elsewhere, and nothing is lost. */
 __attribute__((noinline)) static void spawn_elsewhere(struct async_task *task)
 {
@@ -648,6 +709,39 @@ static void a_task_that_gathers_itself(void **state)
     (void)state;
     assert_exits(gathers_itself_program, 0);
     assert_string_equal(output, "gather_oneself waits for itself\n");
+}
+
+static int set_in_thread(void *job)
+{
+    async_event_set(job);
+    return 0;
+}
+
+static int set_by_thread(void *job)
+{
+    return async_to_thread(set_in_thread, job);
+}
+
+static int event_from_a_thread(void *job)
+{
+    struct async_event event = {0};
+    struct async_task task;
+    (void)job;
+
+    async_spawn(&task, set_by_thread, &event);
+    return async_event_wait(&event);
+}
+
+static int event_from_a_thread_program(void)
+{
+    return async_main(event_from_a_thread, NULL);
+}
+
+static void an_event_set_in_another_thread(void **state)
+{
+    (void)state;
+    assert_exits(event_from_a_thread_program, 1);
+    assert_said("async: tasks cannot be woken from another thread.\n");
 }
 
 /* ---- Who keeps the thread ---------------------------------------------- */
@@ -850,6 +944,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(never_awaited),
         cmocka_unit_test(a_failure_in_cleanup_is_told),
+        cmocka_unit_test(many_never_awaited_are_counted),
         cmocka_unit_test(jobs_in_the_frame_that_was_left_stay_readable),
         cmocka_unit_test(one_task_variable_in_a_loop),
         cmocka_unit_test(outside_of_tasks),
@@ -867,8 +962,10 @@ int main(void)
         cmocka_unit_test(deadlock_of_tasks_that_were_cancelled),
         cmocka_unit_test(deadlock_in_a_shield),
         cmocka_unit_test(a_task_that_gathers_itself),
+        cmocka_unit_test(an_event_set_in_another_thread),
 #ifndef ASYNC_ASAN
         cmocka_unit_test(a_lost_frame_aborts),
+        cmocka_unit_test(a_lost_job_aborts),
 #endif
         cmocka_unit_test(a_helper_may_spawn_for_its_caller),
         cmocka_unit_test(debug_names_who_keeps_the_thread),

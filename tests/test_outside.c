@@ -508,6 +508,7 @@ static int bad_descriptors(void *job)
     close(unused);
     ev("%d %d", async_wait_readable(-1) == -EBADF,
        async_wait_writable(unused) == -EBADF);
+    ev("%d", async_wait_readable(2000000000) == -EBADF);
     ev("a file: %d", async_wait_readable(fileno(file)));
     fclose(file);
     return 0;
@@ -516,7 +517,7 @@ static int bad_descriptors(void *job)
 static void bad_descriptors_and_files(void **state)
 {
     (void)state;
-    EVENTS(bad_descriptors, "1 1; a file: 0");
+    EVENTS(bad_descriptors, "1 1; 1; a file: 0");
 }
 
 static void no_descriptor_outside_of_tasks(void **state)

@@ -204,6 +204,42 @@ static void several_wait_for_the_same_set(void **state)
                            "20 z: of 2 tasks none is left to wait for");
 }
 
+static int respawn(void *job)
+{
+    struct async_task *task = job;
+    int err = async_await(task);
+
+    if (!err) {
+        steps[2].ms = 50;
+        async_spawn(task, step, &steps[2]);
+        err = sleep_ms(100);
+    }
+    steps[2].ms = 20;
+    return err;
+}
+
+/* Somebody else awaits the task first, and spawns another in its place. */
+static int respawned(void *job)
+{
+    struct async_task task, other;
+    size_t i;
+    (void)job;
+
+    async_spawn(&task, step, &steps[0]);
+    async_spawn(&other, respawn, &task);
+    int err = async_yield();
+    if (!err)
+        err = async_wait_any(&task, 1, &i);
+    ev("any: %d", err);
+    return err ? err : async_await(&other);
+}
+
+static void a_task_spawned_in_place_of_another(void **state)
+{
+    (void)state;
+    TRACE(respawned, "80 any: 0");
+}
+
 static int many(void *job)
 {
     enum { N = 500 };
@@ -243,6 +279,7 @@ int main(void)
         cmocka_unit_test(no_tasks_is_an_error),
         cmocka_unit_test(equal_ends_in_the_order_in_which_they_came),
         cmocka_unit_test(several_wait_for_the_same_set),
+        cmocka_unit_test(a_task_spawned_in_place_of_another),
         cmocka_unit_test(many_tasks),
     };
 

@@ -30,13 +30,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#if defined(__GNUC__)
-#define ASYNC_SUSPENDS          __attribute__((warn_unused_result))
-#define ASYNC_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#else
-#define ASYNC_SUSPENDS
-#define ASYNC_PRINTF(fmt, args)
+#ifndef ASYNC_SUSPENDS
+#define ASYNC_SUSPENDS __attribute__((warn_unused_result))
 #endif
+#define ASYNC_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* Where a call stands in the source: "lessons/03_gather.c:42". */
 #define ASYNC_PLACE          __FILE__ ":" ASYNC_STRING(__LINE__)
@@ -46,13 +43,14 @@
 /* ---- Errors ------------------------------------------------------------ */
 
 enum {
-    ASYNC_ECANCELED = -1001,    /* somebody cancelled this task */
-    ASYNC_ETIMEDOUT = -1002,    /* async_wait_for: the time was up */
-    ASYNC_EINPROGRESS = -1003,  /* a task's err until it has been awaited */
-    ASYNC_ENOLOOP = -1004,      /* a suspending call outside any task */
-    ASYNC_ENESTED = -1005,      /* async_run inside async_run */
-    ASYNC_EDEADLK = -1006,      /* nothing is left that could wake anybody */
-    ASYNC_ENOMEM = -1007,       /* no memory for one more task */
+    ASYNC_ECANCELED = -1001,   /* somebody cancelled this task */
+    ASYNC_ETIMEDOUT = -1002,   /* async_wait_for: the time was up */
+    ASYNC_EINPROGRESS = -1003, /* a task's err until it has been awaited */
+    ASYNC_ENOLOOP = -1004,     /* a suspending call outside any task */
+    ASYNC_ENESTED = -1005,     /* async_run inside async_run */
+    ASYNC_EDEADLK = -1006, /* nothing is left that could wake anybody: the first
+                              task's suspending call returns it */
+    ASYNC_ENOMEM = -1007,  /* no memory for one more task */
     ASYNC_EINTERRUPTED = -1008, /* async_run: stopped by Ctrl-C */
     ASYNC_ECLOSED = -1009       /* a queue: closed, and nothing left in it */
 };
@@ -133,7 +131,8 @@ int async_main(async_fn *fn, void *job);
 /*
  * Starts fn(job) as a task of its own. It takes its first step once the calling
  * task suspends, never before this returns. If there is no memory for it, the
- * task counts as one that failed with ASYNC_ENOMEM. The job is never touched by
+ * task counts as one that failed with ASYNC_ENOMEM; outside of tasks, with
+ * ASYNC_ENOLOOP. The job is never touched by
  * the runtime: fn may free it.
  * [asyncio.create_task(f(x))]
  */
@@ -148,7 +147,8 @@ void async_spawn_at(struct async_task *task, async_fn *fn, void *job,
  * same result at once, and two may await the same task. If the caller is
  * cancelled meanwhile, the cancellation is passed on to the task, and the wait
  * goes on until it ends.
- * -EINVAL: the task was never spawned. ASYNC_EDEADLK: it awaits the caller. If
+ * -EINVAL: the task was never spawned. ASYNC_EDEADLK: it is the caller,
+ * or awaits it, maybe by way of others that it awaits. If
  * the caller is cancelled after the task has ended: ASYNC_ECANCELED.
  * [await task]
  */
@@ -233,9 +233,10 @@ int async_gather_each_all_at(async_fn *fn, void *jobs, size_t job_size,
  * Waits until one more of the n tasks has ended: called n times, it gives each
  * of them once, in the order in which they end. Returns 0, and *i is that
  * task's index; tasks[*i].err and tasks[*i].errmsg tell how it ended. -EINVAL
- * if none is left to wait for. If the caller is cancelled, all of them are and
- * have been waited for when this returns ASYNC_ECANCELED. Each call looks at
- * all n tasks.
+ * if none is left to wait for. Tasks that were never spawned come first, with
+ * -EINVAL. If several wait for the same tasks, each task is given to one of
+ * them. If the caller is cancelled, all of the tasks are, and have been waited
+ * for when this returns ASYNC_ECANCELED. Each call looks at all n tasks.
  * [for f in asyncio.as_completed(tasks): await f]
  */
 int async_wait_any(struct async_task *tasks, size_t n,
@@ -255,7 +256,7 @@ void async_reap(struct async_task *tasks, size_t n);
 /*
  * Suspends the task for so many seconds; others run meanwhile. 0 or less: lets
  * everybody else who is ready run once. INFINITY: until cancelled. Returns 0,
- * ASYNC_ECANCELED, or -EINVAL if seconds is not a number.
+ * ASYNC_ECANCELED, ASYNC_ENOMEM, or -EINVAL if seconds is not a number.
  * [await asyncio.sleep(seconds); Part 1]
  */
 int async_sleep(double seconds) ASYNC_SUSPENDS;
@@ -264,9 +265,9 @@ int async_sleep(double seconds) ASYNC_SUSPENDS;
 int async_yield(void) ASYNC_SUSPENDS;
 
 /*
- * Blocks the whole thread for so many seconds: nobody runs meanwhile. Also
- * outside of tasks. It is here to show what async_sleep saves us from.
- * [time.sleep(seconds); Part 1]
+ * Blocks the whole thread for so many seconds: nobody runs meanwhile. Not at
+ * all if that is 0 or less, or not finite. Also outside of tasks. It is here to
+ * show what async_sleep saves us from. [time.sleep(seconds); Part 1]
  */
 void async_block(double seconds);
 
@@ -275,9 +276,10 @@ void async_block(double seconds);
  * between two readings mean anything. Works outside of tasks, too.
  * [asyncio.get_running_loop().time()]
  *
- * ASYNC_CLOCK=virtual in the environment: sleeping costs nothing, the clock
- * jumps to the moment that the next sleeper waits for. ASYNC_SPEED=10: the real
- * clock, ten times as fast.
+ * ASYNC_CLOCK=virtual in the environment: sleeping costs nothing. When nobody
+ * is ready, the clock jumps to the moment that the next sleeper waits for; as
+ * long as anybody is, it stands still. ASYNC_SPEED=10: the real clock, ten
+ * times as fast.
  */
 double async_now(void);
 
@@ -285,9 +287,10 @@ double async_now(void);
  * Runs fn(job) as a task of its own, for at most so many seconds. When they are
  * up the task is cancelled and waited for, its cleanup included; the result is
  * then ASYNC_ETIMEDOUT, unless it ended by itself after all. A limit of 0 or
- * less never starts it; INFINITY is no limit. -EINVAL if seconds is not a
- * number. If the caller is cancelled, so is the task.
- * [await asyncio.wait_for(f(x), timeout=seconds); Quick Reference]
+ * less never starts it. INFINITY is no limit: fn(job) is called, without a task
+ * of its own. -EINVAL if seconds is not a number. If the caller is cancelled,
+ * so is the task, and the result is ASYNC_ECANCELED. [await
+ * asyncio.wait_for(f(x), timeout=seconds); Quick Reference]
  */
 #define async_wait_for(fn, job, seconds)                                       \
     async_wait_for_at((fn), (job), (seconds), #fn, ASYNC_PLACE)
@@ -333,8 +336,10 @@ int async_semaphore_acquire(struct async_semaphore *semaphore) ASYNC_SUSPENDS;
 
 /*
  * Gives a permit back, and so wakes the first task that waits for one.
- * Releasing what was never acquired is reported, and changes nothing; but with
- * no permits at the start ({0}) any task may release, as a signal to others.
+ * A
+ * release that would make more permits than there were at the start is
+ * reported, and changes nothing; but if there were none ({0}), any task may
+ * release, as a signal to others.
  * Does not suspend.
  * [semaphore.release()]
  */
@@ -408,15 +413,16 @@ void async_queue_close(struct async_queue *queue);
 /* ---- Outside of the loop ----------------------------------------------- */
 
 /*
- * Runs fn(job) in a thread of its own, for functions that compute for long or
+ * Runs fn(job) in another thread, for functions that compute for long or
  * block and cannot be changed: the task waits, and others run meanwhile. fn
- * must not call anything that suspends, and shares no data with other tasks
- * without a lock. The threads are kept, as many as there are processors and
- * four more, at most 32; whatever comes beyond that waits for one, in order.
- * Returns fn's result, its error's text included. A thread cannot be
- * interrupted: cancelled, this still waits for fn to return, and then is
- * ASYNC_ECANCELED; if fn had not begun, it never does.
- * ASYNC_ENOMEM or -EAGAIN if there is no thread to be had.
+ * must not call anything that suspends (though it may async_run a loop of its
+ * own), nor set, release or close what tasks of this thread wait for, and
+ * shares no data with them without a lock. The threads are kept, as many as
+ * there are processors and four more, at most 32; whatever comes beyond that
+ * waits for one, in order. Returns fn's result, its error's text included. A
+ * thread cannot be interrupted: cancelled, this still waits for fn to return,
+ * and then is ASYNC_ECANCELED; if fn had not begun, it never does.
+ * ASYNC_ENOMEM, -EAGAIN or -EMFILE if there is no thread to be had.
  * [await asyncio.to_thread(f, x)]
  */
 int async_to_thread(async_fn *fn, void *job) ASYNC_SUSPENDS;
@@ -425,9 +431,9 @@ int async_to_thread(async_fn *fn, void *job) ASYNC_SUSPENDS;
  * Waits until a read from the file descriptor, or a write to it, would not
  * block; an error or a hang-up counts, too: the read or write tells. Regular
  * files never block. Returns 0, ASYNC_ECANCELED, -EBUSY if a task waits for the
- * same already, or what the system says of the descriptor (-EBADF). It must not
- * be closed meanwhile.
- * [what loop.sock_recv() and loop.sock_sendall() wait for; loop.add_reader]
+ * same already, ASYNC_ENOMEM, or what the system says of the descriptor
+ * (-EBADF). It must not be closed meanwhile. [what loop.sock_recv() and
+ * loop.sock_sendall() wait for; loop.add_reader]
  */
 int async_wait_readable(int fd) ASYNC_SUSPENDS;
 int async_wait_writable(int fd) ASYNC_SUSPENDS;

@@ -70,7 +70,8 @@ struct async_wait {
 /*
  * Suspends the current task until async_resume(wait), or until it is cancelled
  * (ASYNC_ECANCELED). Either may come first; both may have come by the time the
- * task runs, and then the cancellation wins. ASYNC_ENOLOOP outside of tasks.
+ * task runs, and then the cancellation wins. ASYNC_EDEADLK in the first task if
+ * nobody can be woken any more, ASYNC_ENOLOOP outside of tasks.
  * whom names the function that suspends, for that report.
  */
 int async_suspend(struct async_wait *wait, const char *whom) ASYNC_SUSPENDS;

@@ -172,7 +172,7 @@ int64_t async_deadline_after(double seconds)
 
 void async_block(double seconds)
 {
-    if (!(seconds > 0))
+    if (!(seconds > 0) || isinf(seconds))
         return;
     int64_t deadline = async_deadline_after(seconds);
 

@@ -7,6 +7,7 @@
 #include "async/runtime.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 struct async_descriptor {
@@ -118,8 +119,9 @@ static int wait_for(int fd, bool to_read, const char *whom)
 
     if (!async_current_for(whom))
         return ASYNC_ENOLOOP;
-    if (fd < 0)
-        return -EBADF;
+    if (fd < 0 || (size_t)fd >= async_loop->descriptor_room)
+        if (fcntl(fd, F_GETFD) < 0)
+            return -EBADF; /* before there is an entry for it */
     struct async_descriptor *descriptor = find(async_loop, (size_t)fd);
     if (!descriptor)
         return ASYNC_ENOMEM;

@@ -210,7 +210,7 @@ int async_gather_all(struct async_task *tasks, size_t n)
     return wait_for_all(&gather, "async_gather_all");
 }
 
-void async_reap(struct async_task *tasks, size_t n)
+__attribute__((noinline)) void async_reap(struct async_task *tasks, size_t n)
 {
     struct gather gather = {.tasks = tasks, .n = n, .reaping = true};
     struct async_coroutine *task = async_current_for("async_reap");

@@ -162,8 +162,10 @@ static void cancel_all(struct async_loop *loop)
 static void deadlock(struct async_loop *loop)
 {
     async_report_deadlock();
-    if (loop->deadlocked)
+    if (loop->deadlocked) {
+        async_report_stuck();
         abort();
+    }
     loop->deadlocked = true;
     async_cancel_coroutine(loop->main);
     if (nothing_ready(loop))

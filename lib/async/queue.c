@@ -111,8 +111,6 @@ int async_queue_get(struct async_queue *queue, void **item)
 void async_queue_close(struct async_queue *queue)
 {
     queue->closed = true;
-    if (!async_loop)
-        return;
     while (async_wake_first(&queue->async_private.getters)) {
         /* All of them: those for whom nothing is left are told so. */
     }

@@ -102,6 +102,16 @@ void async_report_never_awaited(const struct async_coroutine *task)
     fputs("  Whoever spawns a task also awaits, gathers or reaps it.\n", file);
 }
 
+void async_report_more_never_awaited(const struct async_coroutine *parent,
+                                     size_t more)
+{
+    FILE *file = report();
+
+    fprintf(file, "async: never awaited: %zu more of those that ", more);
+    print_task(file, parent);
+    fputs(", has spawned.\n", file);
+}
+
 void async_report_reused(const struct async_coroutine *task, const char *place)
 {
     FILE *file = report();
@@ -140,6 +150,18 @@ void async_report_over_release(void)
           file);
 }
 
+void async_report_other_thread(void)
+{
+    FILE *file = report();
+
+    fputs("async: tasks cannot be woken from another thread", file);
+    print_place(file, async_place);
+    fputs(".\n  A semaphore, an event or a queue belongs to the thread whose "
+          "tasks wait there.\n  Let the task that called async_to_thread() "
+          "wake them when it goes on.\n",
+          file);
+}
+
 void async_report_deadlock(void)
 {
     report();
@@ -150,6 +172,13 @@ void async_report_deadlock(void)
     fputs("  Whom do they wait for? Look for a permit that is never released, "
           "an event\n  that nobody sets, a queue that nobody fills or closes, "
           "or tasks that wait for\n  each other.\n",
+          stderr);
+}
+
+void async_report_stuck(void)
+{
+    fputs("  They were cancelled once, and still wait: the program cannot go "
+          "on.\n",
           stderr);
 }
 
@@ -236,7 +265,7 @@ static const char *state_of(const struct async_coroutine *task)
     return task->result ? "has failed" : "has ended";
 }
 
-enum { NAME_COLUMN = 9, STATE_COLUMN = 31 };
+enum { NAME_COLUMN = 9, STATE_COLUMN = 31, WIDTH = 80 };
 
 static void dump(const struct async_coroutine *task)
 {
@@ -263,7 +292,15 @@ static void dump(const struct async_coroutine *task)
         put(&line, task->place);
     }
     if (task->spawned_at) {
-        put(&line, wait && task->place ? ", spawned at " : "spawned at ");
+        bool fits =
+            line.length + strlen(", spawned at ") + strlen(task->spawned_at) <=
+            WIDTH;
+        if (!fits) {
+            say_line(&line);
+            put_up_to(&line, NAME_COLUMN);
+        }
+        put(&line, fits && line.length > NAME_COLUMN ? ", " : "");
+        put(&line, "spawned at ");
         put(&line, task->spawned_at);
     }
     say_line(&line);

@@ -10,6 +10,11 @@
 #ifndef ASYNC_RUNTIME_H
 #define ASYNC_RUNTIME_H
 
+/* Never inlined, also where everything is optimised at once: a frame of its own
+   is how such a function knows what its caller's is. See async_current_for().
+ */
+#define ASYNC_SUSPENDS __attribute__((warn_unused_result, noinline))
+
 #include "async/async_loop.h" /* which must find ASYNC_RUNTIME_H defined */
 #include "async/poller.h"
 #include "async/stack.h"
@@ -114,7 +119,7 @@ struct async_coroutine {
 
     /* What a new record finds as the last one left it begins here. */
     struct async_context context;       /* where it goes on */
-    struct async_late_watcher gathered; /* room for the first gather's */
+    struct async_late_watcher gathered; /* the first gather's, or wait_for's */
     struct async_late_watcher any;      /* async_wait_any's */
     unsigned long collected_after;      /* so many waits there had begun */
     struct async_error error;           /* its latest */
@@ -241,6 +246,9 @@ void async_queue_due_timers(void);
 
 /* ---- loop.c: the loop -------------------------------------------------- */
 
+/* Stops the program if a task's latest children have lost their memory. */
+void async_check_frames(const struct async_coroutine *task, uintptr_t frame);
+
 /* A suspending call outside of any task: see report.c. */
 void async_report_outside(const char *caller);
 
@@ -306,14 +314,30 @@ static inline struct async_coroutine *async_current(void)
     return async_loop ? async_loop->current : NULL;
 }
 
-/* The same; NULL, and a report that names the caller, if none runs. */
-static inline struct async_coroutine *async_current_for(const char *caller)
+/*
+ * The same, for a function of the API: NULL, and a report that names it, if
+ * none runs. What lies below that function's frame belongs to functions which
+ * have returned: async_check_frames() wants to know it. So this is inlined, and
+ * the functions of the API are not.
+ */
+static inline __attribute__((always_inline)) struct async_coroutine *
+async_current_for(const char *caller)
 {
     struct async_coroutine *task = async_current();
 
     if (!task)
         async_report_outside(caller);
+    else if (task->last_child)
+        async_check_frames(task, (uintptr_t)__builtin_frame_address(0));
     return task;
+}
+
+/* Whether the task is one of this loop's. */
+static inline bool async_is_of_loop(const struct async_coroutine *task,
+                                    const struct async_loop *loop)
+{
+    return task->serial >> ASYNC_SERIAL_BITS ==
+           loop->first_serial >> ASYNC_SERIAL_BITS;
 }
 
 /* async_call_soon() and async_call_off(), for the runtime's own callbacks. */
@@ -372,12 +396,16 @@ void async_say(const char *text);
 /* These say at async_place where it happened. */
 void async_report_nested(void);
 void async_report_over_release(void);
+void async_report_other_thread(void);
 
 void async_report_never_awaited(const struct async_coroutine *task);
+void async_report_more_never_awaited(const struct async_coroutine *parent,
+                                     size_t more);
 void async_report_failed_cleanup(const struct async_coroutine *task);
 void async_report_reused(const struct async_coroutine *task, const char *place);
 void async_report_lost_frame(const struct async_coroutine *task);
 void async_report_deadlock(void);
+void async_report_stuck(void); /* after a deadlock: for good */
 
 /* from: where the task went on, NULL: where it began. whom: the function that
    then suspended it, at its place; NULL: it ended. */

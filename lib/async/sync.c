@@ -64,6 +64,10 @@ bool async_wake_first(struct async_waiters *line)
 
     if (!first)
         return false;
+    if (!async_loop || !async_is_of_loop(first->wait.task, async_loop)) {
+        async_report_other_thread();
+        return false;
+    }
     dequeue(first);
     first->woken = true;
     async_resume(&first->wait);
@@ -141,8 +145,7 @@ void async_semaphore_release(struct async_semaphore *semaphore)
         return;
     }
     semaphore->permits++;
-    if (async_loop)
-        grant(semaphore);
+    grant(semaphore);
 }
 
 /* ---- Events ------------------------------------------------------------ */
@@ -162,7 +165,7 @@ int async_event_wait(struct async_event *event)
 void async_event_set(struct async_event *event)
 {
     event->is_set = true;
-    while (async_loop && async_wake_first(&event->async_private)) {
+    while (async_wake_first(&event->async_private)) {
         /* All of them, in order. */
     }
 }

@@ -2,9 +2,10 @@
  * task.c - the life of a task.
  *
  * async_spawn makes a record and queues its first step; the step switches to
- * the task's stack; async_suspend switches back to the loop; async_resume
- * queues the next step. When its function has returned, whoever watches the
- * task is told, and its result is kept in the record until it is collected.
+ * the task's stack; async_suspend switches to the next task, or back to the
+ * loop; async_resume queues the next step. When its function has returned,
+ * whoever watches the task is told, and its result is kept in the record until
+ * it is collected.
  */
 #include "async/runtime.h"
 
@@ -49,6 +50,17 @@ static void end(struct async_coroutine *task)
     }
 }
 
+/* Whether nobody is going to look how the task ended. Whoever cancelled it
+   knows that. */
+static bool is_forgotten(const struct async_coroutine *child)
+{
+    bool expected = child->cancels && child->result == ASYNC_ECANCELED;
+
+    return child->state != ASYNC_ENDED || (!child->first_watcher && !expected);
+}
+
+enum { MOST_REPORTS = 10 };
+
 /*
  * A task returned and left children that nobody has awaited. Their jobs may lie
  * on its stack, which therefore stays as it is until the last of them ended.
@@ -58,21 +70,20 @@ static void reap_children(struct async_callback *step)
     struct async_coroutine *task =
         CONTAINER_OF(step, struct async_coroutine, step);
     struct async_coroutine *child = task->first_child, *next;
+    size_t forgotten = 0;
 
     task->state = ASYNC_LEAVING;
     for (; child; child = next) {
         next = child->next_sibling;
-        if (child->state != ASYNC_ENDED) {
+        if (is_forgotten(child) && ++forgotten <= MOST_REPORTS)
             async_report_never_awaited(child);
+        if (child->state == ASYNC_ENDED)
+            async_leave_parent(child);
+        else
             async_cancel_coroutine(child);
-            continue;
-        }
-        /* Whoever cancelled it knows how it ended. */
-        bool expected = child->cancels && child->result == ASYNC_ECANCELED;
-        if (!child->first_watcher && !expected)
-            async_report_never_awaited(child);
-        async_leave_parent(child);
     }
+    if (forgotten > MOST_REPORTS)
+        async_report_more_never_awaited(task, forgotten - MOST_REPORTS);
     if (!task->first_child)
         end(task);
 }
@@ -221,11 +232,18 @@ static int why_resumed(struct async_coroutine *task)
 
 /*
  * A function that spawned tasks has returned, and nobody waited for them: their
- * jobs lay in its frame. Live frames are above this one, so what a running
- * child points to must not lie below it. Only the latest children are looked
- * at: each child is the latest when its spawner next suspends or spawns.
+ * jobs lay in its frame. Live frames end where the API's function begins that
+ * was called now, so what a running child points to must not lie below:
+ *
+ *     top      run_function, and the functions that it has called
+ *     frame    a function of the API
+ *              functions that have returned: nobody's
+ *     bottom
+ *
+ * Only the latest children are looked at: each child is the latest when its
+ * spawner next calls the API.
  */
-static void check_frames(const struct async_coroutine *task, uintptr_t frame)
+void async_check_frames(const struct async_coroutine *task, uintptr_t frame)
 {
     const struct async_coroutine *child = task->last_child;
 
@@ -252,7 +270,7 @@ __attribute__((noinline)) int async_suspend(struct async_wait *wait,
 
     if (!task)
         return ASYNC_ENOLOOP;
-    check_frames(task, (uintptr_t)__builtin_frame_address(0));
+
     wait->task = task;
     wait->whom = whom;
     task->place = async_place;
@@ -305,8 +323,10 @@ struct async_coroutine *async_start(async_fn *fn, void *job, const char *name,
     return task;
 }
 
-void async_spawn_at(struct async_task *task, async_fn *fn, void *job,
-                    const char *name, const char *place)
+__attribute__((noinline)) void async_spawn_at(struct async_task *task,
+                                              async_fn *fn, void *job,
+                                              const char *name,
+                                              const char *place)
 {
     async_place = place;
 
@@ -315,7 +335,7 @@ void async_spawn_at(struct async_task *task, async_fn *fn, void *job,
         async_fail(task, ASYNC_ENOLOOP, async_strerror(ASYNC_ENOLOOP));
         return;
     }
-    check_frames(parent, (uintptr_t)__builtin_frame_address(0));
+
     /* A loop that spawns all its tasks in one variable: the handle of the task
        spawned before is the one that is about to be overwritten. */
     if (parent->last_child && parent->last_child->handle == task)

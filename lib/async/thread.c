@@ -263,7 +263,8 @@ static int run_in_thread(struct thread_job *job)
     if (!err)
         err = hand_over(threads, job);
     if (err)
-        return async_raise(err, "no thread for a function that blocks");
+        return async_raise(err, "no thread for a function that blocks: %s",
+                           async_strerror(err));
 
     async_loop->threading++;
     err = async_suspend(&job->wait, "async_to_thread");
@@ -291,6 +292,7 @@ int async_to_thread(async_fn *fn, void *job)
         return async_yield(); /* to be told so; fn never begins */
     int err = async_loop->threads ? 0 : open_threads(async_loop);
     if (err)
-        return async_raise(err, "no thread for a function that blocks");
+        return async_raise(err, "no thread for a function that blocks: %s",
+                           async_strerror(err));
     return run_in_thread(&thread_job);
 }

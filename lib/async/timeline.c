@@ -567,7 +567,7 @@ static void draw(const struct timeline *timeline)
 
 void async_timeline(double seconds)
 {
-    next_seconds = seconds > 0 ? seconds : 0;
+    next_seconds = seconds > 0 && isfinite(seconds) ? seconds : 0;
 }
 
 static void told(struct async_observer *self, enum async_moment moment,

@@ -43,9 +43,9 @@ static void leave(struct async_any *any)
 }
 
 /*
- * Whether the task is one of those. Nothing else may have been spawned in its
- * place; and if its result was collected by somebody else, then since the wait
- * began: it may have been the last that was waited for.
+ * Whether the task is one of those. If its result was collected by somebody
+ * else, then since the wait began: it may have been the last that was waited
+ * for, or another task may have been spawned in its place.
  */
 static bool concerns(const struct async_any *any,
                      const struct async_coroutine *record)
@@ -53,8 +53,6 @@ static bool concerns(const struct async_any *any,
     const struct async_task *handle = record->handle;
 
     return handle >= any->tasks && handle < any->tasks + any->n &&
-           handle->async_private.serial ==
-               async_loop->first_serial + record->number &&
            !(record->forgotten && record->collected_after < any->number);
 }
 
