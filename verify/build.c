@@ -403,6 +403,8 @@ static void explain_compile_error(struct build *build)
                  "run: return 0; as its last line, or the error");
     } else {
         text_add(&build->problem, "it does not compile");
+        if (line)
+            text_add(&build->problem, " (%s.c:%d)", name, line);
         text_add(&build->likely,
                  "the first message is the one to read; make exercise%d shows "
                  "them all",

@@ -33,7 +33,9 @@ struct exam {
     bool recalled; /* the first of them failed the last time */
     double weight; /* that its points are multiplied by */
     enum state state;
-    struct build build; /* its messages are for the report */
+    struct build build;     /* its messages are for the report */
+    double waiting, waited; /* seconds of all calls, and of a run of them in
+                               real time; 0: there was none */
     struct result results[CHECKS_MAX];
     size_t result_count;
 

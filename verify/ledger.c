@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 /* More than any scenario needs; what a runaway program may cost us. */
 enum {
@@ -163,11 +164,25 @@ static void answer_call(struct run *run, struct call *call)
     free(word);
 }
 
+/* Waits until that moment has come, in real time. */
+static void wait_for_real(const struct run *run, int64_t until)
+{
+    double rest =
+        run->began + (double)until / 1e9 / REAL_SPEED - real_seconds();
+    struct timespec time = {(time_t)rest,
+                            (long)((rest - (double)(time_t)rest) * 1e9)};
+
+    if (rest > 0)
+        nanosleep(&time, NULL);
+}
+
 /* Everything that happens up to a moment, in its order; then it is then. */
 static void advance(struct run *run, int64_t to)
 {
     char line[64];
 
+    if (run->scenario->real)
+        wait_for_real(run, to);
     for (;;) {
         struct call *call = next_due(run);
         bool answers = call && call->due <= to;
@@ -302,6 +317,7 @@ static bool heard_returned(struct run *run, int err, char *word)
         return false;
     take_prints(run);
     run->returned_at = run->now;
+    run->lasted = real_seconds() - run->began;
     run->returned = err;
     run->errmsg = copy_of(text ? text : "");
     run->open_at_return = run->in_flight;
@@ -454,6 +470,7 @@ int ledger_run(struct run *run, const struct scenario *scenario,
     run->cancelled_at = run->returned_at = run->gate_found_at = NEVER;
     run->gate_open = scenario->gate == 0;
     set_clock(run, 0);
+    run->began = real_seconds();
     random_word(run->secret, SECRET_LENGTH);
     tell(run, run->secret);
     tell(run, "\n");

@@ -28,8 +28,12 @@ struct scenario {
     size_t gate;       /* nobody is answered before so many are in flight */
     int64_t cancel_at; /* when the student's function is cancelled; 0: never */
     bool sanitized;    /* under AddressSanitizer and LeakSanitizer */
+    bool real;         /* the clock goes on in real time, only faster */
     struct text parameters; /* lines for the driver */
 };
+
+/* How much faster: nobody is to wait long for what earns no points. */
+enum { REAL_SPEED = 10 };
 
 /* ---- Seen -------------------------------------------------------------- */
 
@@ -99,6 +103,7 @@ struct run {
     bool complete; /* the driver reached its end */
     bool leaks;
 
+    double began, lasted; /* real time: of the first word, until it returned */
     char secret[SECRET_LENGTH + 1];
     long lines; /* that the program said on the channel */
     enum trouble trouble;

@@ -663,6 +663,24 @@ static void print_sums(const struct grading *grading)
     fprintf(out, "\nSandbox: %s   kit: %s\n", sandbox_level(), kit_version());
 }
 
+/* What it was good for. */
+static void print_real_runs(const struct grading *grading)
+{
+    const char *space = "\n";
+
+    for (size_t i = 0; i < grading->count; i++) {
+        const struct exam *exam = &grading->exams[i];
+
+        if (exam->waited <= 0)
+            continue;
+        fprintf(out,
+                "%sExercise %d in real time: calls of %.2f s in all took "
+                "%.2f s.\n",
+                space, exam->grader->number, exam->waiting, exam->waited);
+        space = "";
+    }
+}
+
 void report_close(const struct grading *grading)
 {
     size_t passed = how_many(grading, exam_passed);
@@ -676,6 +694,7 @@ void report_close(const struct grading *grading)
     print_sums(grading);
     rule();
     print_sandbox_limits(grading->options->submission);
+    print_real_runs(grading);
     if (inconclusive)
         fprintf(out,
                 "\n%zu exercise%s could not be judged in full: see "
