@@ -302,6 +302,24 @@ static bool explain_trouble(struct exam *exam, const struct run *run)
     return true;
 }
 
+/* Ways to hang that need some intention. */
+static void explain_hang(struct exam *exam, const struct run *run)
+{
+    enum ending ending = run->process.ending;
+
+    if (ending == IN_SIGSTOP) {
+        saw(exam, "it was stopped (SIGSTOP), %s", when(run));
+        likely(exam, "it sent the signal itself");
+    } else if (ending == IN_VFORK) {
+        saw(exam, "it hung for %d s in vfork(), %s",
+            run->process.limits->blocked_seconds, when(run));
+        likely(exam, "a process of its own, which nobody asked for");
+    } else {
+        saw(exam, "its main thread ended, %s", when(run));
+        likely(exam, "pthread_exit() ends the thread that everything runs on");
+    }
+}
+
 static void explain_limit(struct exam *exam, const struct run *run)
 {
     const struct limits *limits = run->process.limits;
@@ -319,17 +337,9 @@ static void explain_limit(struct exam *exam, const struct run *run)
                      "block the whole thread");
         break;
     case IN_SIGSTOP:
-        saw(exam, "it was stopped (SIGSTOP), %s", when(run));
-        likely(exam, "it sent the signal itself");
-        break;
     case IN_VFORK:
-        saw(exam, "it hung for %d s in vfork(), %s", limits->blocked_seconds,
-            when(run));
-        likely(exam, "a process of its own, which nobody asked for");
-        break;
     case WITHOUT_MAIN:
-        saw(exam, "its main thread ended, %s", when(run));
-        likely(exam, "pthread_exit() ends the thread that everything runs on");
+        explain_hang(exam, run);
         break;
     case OVER_TIME:
         saw(exam, "it had not ended after %d s, %s", limits->patience,
