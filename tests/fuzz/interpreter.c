@@ -442,16 +442,34 @@ static int do_reap_of(struct frame *frame, const int *number)
     return over_others(frame, *number, reap);
 }
 
-static int do_wait_any(struct frame *frame, const int *argument)
+static int next_of(struct frame *frame, struct async_task *tasks, int n)
 {
-    int from = *argument;
-    size_t n = (size_t)own_from(frame, &from), i;
-    int err = async_wait_any(&frame->handles[from], n, &i);
+    size_t i;
+    int err = async_wait_any(tasks, (size_t)n, &i);
 
     if (!err) {
         add_detail(frame, " %zu", i);
-        add_results(frame, &frame->handles[(size_t)from + i], 1);
+        add_results(frame, &tasks[i], 1);
     }
+    return err;
+}
+
+static int do_wait_any(struct frame *frame, const int *argument)
+{
+    int from = *argument, n = own_from(frame, &from);
+
+    return next_of(frame, &frame->handles[from], n);
+}
+
+static int do_wait_any_of(struct frame *frame, const int *number)
+{
+    struct frame *other = task_number(*number)->frame;
+    int n = other->spawned_count;
+
+    if (!begin_to_await(frame, other->spawned, n))
+        return 0;
+    int err = next_of(frame, other->handles, n);
+    end_to_await(frame);
     return err;
 }
 
@@ -654,6 +672,7 @@ static const struct operation operations[] = {
     {"gather_of", 1, do_gather_of},
     {"gather_all_of", 1, do_gather_all_of},
     {"reap_of", 1, do_reap_of},
+    {"wait_any_of", 1, do_wait_any_of},
     {"wait_for", 2, do_wait_for},
     {"call", 1, do_call},
     {"shield", 1, do_shield},

@@ -136,6 +136,7 @@ class Task(tasks._PyTask):
         self.held = False       # a cancel, until the last shield is left
         self.collected = False  # somebody got its result
         self.watched = self.noticed = False  # by wait_any
+        self.waiters = []       # those that are in wait_any for it now
         self.returned = self.leaving = False
         self.add_done_callback(run.ended.append)
         if parent:
@@ -286,7 +287,7 @@ async def wait_any(run, members):
 async def wait_for_notice(run, members, left):
     waiter = run.loop.create_future()
     for task in left:
-        task.waiter = waiter
+        task.waiters.append(waiter)
     try:
         await waiter
     except asyncio.CancelledError:
@@ -295,6 +296,9 @@ async def wait_for_notice(run, members, left):
         for task in members:
             task.collected = True
         raise
+    finally:
+        for task in left:
+            task.waiters.remove(waiter)
 
 
 async def wait_for(run, child, limit):
@@ -492,14 +496,18 @@ class Frame:
                 task.collected |= task.done()
 
     async def over_others(self, operation, members):
-        """The same, unless they wait for us already."""
+        await self.unless_in_a_circle(
+            lambda awaited: self.over(operation, awaited), members)
+
+    async def unless_in_a_circle(self, operation, members):
+        """Waits for others' tasks, unless they wait for us already."""
         me = asyncio.current_task()
         if any(task.reaches(me) for task in members):
             self.detail = ' in a circle'
             return
         me.awaits = members
         try:
-            await self.over(operation, members)
+            await operation(members)
         finally:
             me.awaits = []
 
@@ -537,7 +545,12 @@ class Frame:
                 self.detail = results(members)
 
     async def do_wait_any(self, start):
-        members = self.own_from(start)
+        await self.next_of(self.own_from(start))
+
+    async def do_wait_any_of(self, number):
+        await self.unless_in_a_circle(self.next_of, self.of(number))
+
+    async def next_of(self, members):
         task = await wait_any(self.run, members)
         task.collected = True
         self.detail = f' {members.index(task)} {text_of(task.error())}'
@@ -689,8 +702,9 @@ class Run:
     @staticmethod
     def notice(task):
         task.noticed = True
-        if not task.waiter.done():
-            task.waiter.set_result(None)
+        for waiter in task.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def supervise(self):
         program = self.program
