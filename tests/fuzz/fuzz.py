@@ -261,8 +261,11 @@ def replay(interpreter, paths):
     """Programs from files: shows both traces where they differ."""
     different = 0
     for path in paths:
-        text = path.read_text(encoding='utf-8')
-        program = programs.parse(text)
+        try:
+            text = path.read_text(encoding='utf-8')
+            program = programs.parse(text)
+        except (OSError, ValueError) as error:
+            sys.exit(f'fuzz.py: {path}: {error}')
         expected = run_reference(program).trace
         seen, = run_interpreter(interpreter, [program])
         noted = [line[len(EXPECTED):] for line in text.splitlines()
@@ -295,6 +298,9 @@ def main():
     parser.add_argument('--keep', action='store_true',
                         help='write what differs to tests/fuzz/found/')
     arguments = parser.parse_args()
+    if not pathlib.Path(arguments.interpreter).is_file():
+        sys.exit(f'fuzz.py: {arguments.interpreter} is not there: make fuzz '
+                 'builds it')
     if arguments.files:
         return replay(arguments.interpreter,
                       [pathlib.Path(file) for file in arguments.files])

@@ -813,18 +813,24 @@ static void stop(const char *what, const char *word)
     exit(2);
 }
 
-/* The next word of the line that strtok has begun, as a number from 0 on. */
-static int next_number(int most)
+static int number_from(const char *word, int most)
 {
-    const char *word = strtok(NULL, " \n");
     char *end;
-
-    if (!word)
-        stop("a number is missing", NULL);
     long number = strtol(word, &end, 10);
+
     if (*end || number < -1 || number > most)
         stop("not a number that may stand here:", word);
     return (int)number;
+}
+
+/* The next word of the line that strtok has begun. */
+static int next_number(int most)
+{
+    const char *word = strtok(NULL, " \n");
+
+    if (!word)
+        stop("a number is missing", NULL);
+    return number_from(word, most);
 }
 
 static int read_numbers(int *numbers)
@@ -835,7 +841,7 @@ static int read_numbers(int *numbers)
     while ((word = strtok(NULL, " \n"))) {
         if (n == MOST_THINGS)
             stop("too many numbers, at", word);
-        numbers[n++] = atoi(word);
+        numbers[n++] = number_from(word, 1000);
     }
     return n;
 }
