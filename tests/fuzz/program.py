@@ -143,15 +143,17 @@ def generate(random, seed):
     """A random program."""
     program = Program(seed)
     names = ALWAYS.split()
-    for group in GROUPS.values():
-        if random.random() < 0.35:
-            names += group.split()
+    for group in random.sample(list(GROUPS), random.randint(1, 6)):
+        names += GROUPS[group].split()
+    if random.random() < 0.4:
+        names += GROUPS['cancels'].split()
     if random.random() < 0.05:
         names.append('forever')
-    program.semaphores = [random.choice([0, 1, 1, 1, 2]) for _ in range(2)]
-    program.queues = [random.choice([0, 1, 1, 2]) for _ in range(2)]
-    program.events = 2
     draw = Draw(random, names, count=random.randint(3, 7))
+    things = range(draw.things)
+    program.semaphores = [random.choice([0, 1, 1, 1, 2]) for _ in things]
+    program.queues = [random.choice([0, 1, 1, 2]) for _ in things]
+    program.events = draw.things
     for number in range(draw.count):
         operations = []
         if number < draw.count - 1:
@@ -173,6 +175,7 @@ class Draw:
         self.random = random
         self.names = names
         self.count = count  # of bodies
+        self.things = random.randint(1, 2)
         self.swallowing = random.choice([0.2, 0.5, 0.8])
         self.lasts = random.choice([4, 4, 5])
         # Few different times: many things fall together then.
@@ -195,9 +198,9 @@ class Draw:
             'slot': lambda: random.randint(0, 4),
             'from': lambda: random.choice([0, 0, 0, 1, 2]),
             'few': lambda: random.randint(0, 3),
-            'semaphore': lambda: random.randint(0, 1),
-            'event': lambda: random.randint(0, 1),
-            'queue': lambda: random.randint(0, 1),
+            'semaphore': lambda: random.randrange(self.things),
+            'event': lambda: random.randrange(self.things),
+            'queue': lambda: random.randrange(self.things),
             'error': lambda: random.randint(1, 9),
         }
         arguments = [some[kind]() for kind in OPERATIONS[name]]
