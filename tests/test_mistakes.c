@@ -264,7 +264,7 @@ static void outside_of_tasks(void **state)
 {
     (void)state;
     assert_exits(outside_program, 0);
-    assert_said("async_sleep() was called outside of any task");
+    assert_said("async_sleep() was called outside of any task, at ");
     assert_said("async_yield() was called outside");
     assert_said("async_semaphore_acquire() was called outside");
     assert_said("async_gather() was called outside");
@@ -330,7 +330,7 @@ static void run_inside_run(void **state)
 {
     (void)state;
     assert_exits(nested_program, 1);
-    assert_said("async_run() was called inside async_run()");
+    assert_said("async_run() was called inside async_run(), at ");
     assert_said("error: async_run inside async_run\n");
 }
 
@@ -357,7 +357,7 @@ static void semaphore_over_release(void **state)
 {
     (void)state;
     assert_exits(over_release_program, 0);
-    assert_said("a semaphore was released more often than acquired");
+    assert_said("a semaphore was released more often than acquired, at ");
     assert_said("2 free\n");
 }
 
@@ -380,7 +380,7 @@ static void semaphore_released_before_any_acquire(void **state)
 {
     (void)state;
     assert_exits(release_unacquired_program, 0);
-    assert_said("a semaphore was released more often than acquired");
+    assert_said("a semaphore was released more often than acquired, at ");
     assert_said("2 free\n");
 }
 

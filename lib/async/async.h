@@ -493,6 +493,7 @@ static inline void async_here(const char *place)
 
 #define ASYNC_HERE(call)           (async_here(ASYNC_PLACE), call)
 #define async_run(fn, job)         ASYNC_HERE(async_run((fn), (job)))
+#define async_main(fn, job)        ASYNC_HERE(async_main((fn), (job)))
 #define async_await(task)          ASYNC_HERE(async_await(task))
 #define async_gather(tasks, n)     ASYNC_HERE(async_gather((tasks), (n)))
 #define async_gather_all(tasks, n) ASYNC_HERE(async_gather_all((tasks), (n)))
