@@ -24,61 +24,54 @@ static void deliver(struct async_coroutine *task)
         async_resume(wait);
 }
 
-static void unlist(struct async_to_cancel *task)
+/* So deep a chain of tasks that wait for tasks is passed on as a recursion. */
+enum { DEEPEST = 100 };
+
+static void put_off(struct async_cancelling *cancelling,
+                    struct async_coroutine *task)
 {
-    task->previous->next = task->next;
-    task->next->previous = task->previous;
-    task->next = NULL;
+    if (task->put_off)
+        return;
+    task->put_off = true;
+    task->next_put_off = NULL;
+    if (!cancelling->first_put_off)
+        cancelling->last_put_off = &cancelling->first_put_off;
+    *cancelling->last_put_off = task;
+    cancelling->last_put_off = &task->next_put_off;
 }
 
-/* Behind those that this delivery has listed, before the rest. */
-static void list(struct async_cancelling *cancelling,
-                 struct async_to_cancel *task)
+static void deliver_deeper(struct async_cancelling *cancelling,
+                           struct async_coroutine *task)
 {
-    if (task->told_in == cancelling->round ||
-        (task->next && task->listed_by == cancelling->delivery))
-        return;
-    if (task == cancelling->rest)
-        cancelling->rest = task->next;
-    if (task->next)
-        unlist(task);
-    task->next = cancelling->rest;
-    task->previous = task->next->previous;
-    task->previous->next = task->next->previous = task;
-    task->listed_by = cancelling->delivery;
+    cancelling->depth++;
+    task->passing_on = true;
+    deliver(task);
+    task->passing_on = false;
+    cancelling->depth--;
 }
 
 /*
- * Passing on would be recursion, as deep as tasks wait for tasks; a task's
- * stack is not. So those that are yet to be told stand in a list, in the order
- * in which a recursion would come to them: what a task passes on comes before
- * the rest, also what stands in the rest already. Within one round each is told
- * once, even if tasks wait for each other in a circle.
+ * Passing on is recursion, as deep as tasks wait for tasks; a task's stack is
+ * not. Beyond a depth that ordinary programs do not reach, the rest is put off
+ * until the recursion is back at its beginning. Tasks that wait for each other
+ * in a circle pass it on once around.
  */
 void async_deliver_cancel(struct async_coroutine *task)
 {
     struct async_cancelling *cancelling = &async_loop->cancelling;
-    struct async_to_cancel *head = &cancelling->head;
 
-    if (cancelling->going_on) {
-        list(cancelling, &task->to_cancel);
+    if (task->passing_on)
+        return;
+    if (cancelling->depth == DEEPEST) {
+        put_off(cancelling, task);
         return;
     }
-    cancelling->going_on = true;
-    cancelling->round++;
-    cancelling->delivery++;
-    head->next = head->previous = cancelling->rest = head;
-    list(cancelling, &task->to_cancel);
-    while (head->next != head) {
-        struct async_to_cancel *first = head->next;
-
-        unlist(first);
-        first->told_in = cancelling->round;
-        cancelling->delivery++;
-        cancelling->rest = head->next;
-        deliver(CONTAINER_OF(first, struct async_coroutine, to_cancel));
+    deliver_deeper(cancelling, task);
+    while (!cancelling->depth && (task = cancelling->first_put_off)) {
+        cancelling->first_put_off = task->next_put_off;
+        task->put_off = false;
+        deliver_deeper(cancelling, task);
     }
-    cancelling->going_on = false;
 }
 
 bool async_cancel_coroutine(struct async_coroutine *task)

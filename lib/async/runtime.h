@@ -61,13 +61,6 @@ struct async_late_watcher {
     struct async_task *task;
 };
 
-/* A task's place among those that are yet to be told of a cancellation. */
-struct async_to_cancel {
-    struct async_to_cancel *next, *previous; /* NULL: it is not listed */
-    unsigned long listed_by; /* the delivery that listed it last */
-    unsigned long told_in;   /* the last round in which it was told */
-};
-
 enum async_state {
     ASYNC_NEW,      /* has not taken its first step */
     ASYNC_RUNNING,  /* is the current task */
@@ -93,16 +86,18 @@ struct async_coroutine {
 
     /* Written by the task while it runs, by the loop otherwise. */
     enum async_state state;
-    struct async_callback step;       /* queued: its next step is due */
-    struct async_stack *stack;        /* from its first step until its end */
-    struct async_wait *wait;          /* what it waits for; NULL once woken */
-    const char *place;                /* where: file:line, or NULL */
-    bool cancel_pending;              /* to be delivered when it next resumes */
-    bool cancel_held;                 /* until the outermost shield is left */
-    unsigned shields;                 /* async_shield calls that it is in */
-    int cancels;                      /* how often it was cancelled */
-    int result;                       /* once it has returned */
-    struct async_to_cancel to_cancel; /* see async_deliver_cancel() */
+    struct async_callback step; /* queued: its next step is due */
+    struct async_stack *stack;  /* from its first step until its end */
+    struct async_wait *wait;    /* what it waits for; NULL once woken */
+    const char *place;          /* where: file:line, or NULL */
+    bool cancel_pending;        /* to be delivered when it next resumes */
+    bool cancel_held;           /* until the outermost shield is left */
+    unsigned shields;           /* async_shield calls that it is in */
+    int cancels;                /* how often it was cancelled */
+    int result;                 /* once it has returned */
+    bool passing_on;            /* a cancellation, at this moment */
+    bool put_off;               /* see async_deliver_cancel() */
+    struct async_coroutine *next_put_off;
 
     /* Who waits for its end. */
     struct async_watcher *first_watcher, **last_watcher;
@@ -181,12 +176,10 @@ enum { ASYNC_SERIAL_BITS = 40 };
 
 /* ---- cancel.c: asking a task to stop ----------------------------------- */
 
-/* Those that are yet to be told: see async_deliver_cancel(). */
+/* See async_deliver_cancel(). */
 struct async_cancelling {
-    bool going_on;
-    unsigned long round, delivery;
-    struct async_to_cancel head;  /* the list is a ring through head */
-    struct async_to_cancel *rest; /* who comes after those listed now */
+    unsigned depth;
+    struct async_coroutine *first_put_off, **last_put_off;
 };
 
 /* Cancels a task, as async_cancel does. */
