@@ -61,6 +61,12 @@ struct async_late_watcher {
     struct async_task *task;
 };
 
+/*
+ *     NEW -> RUNNING <-> WAITING
+ *     RUNNING -> RETURNED -> ENDED
+ *                RETURNED -> LEAVING -> ENDED   with children nobody awaited
+ *     NEW -> ENDED                              cancelled before it began
+ */
 enum async_state {
     ASYNC_NEW,      /* has not taken its first step */
     ASYNC_RUNNING,  /* is the current task */

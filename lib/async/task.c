@@ -194,7 +194,8 @@ static void take_step(struct async_callback *step)
 /*
  * Whom a task that suspends switches to. If what comes next is a task's step,
  * too, that is where the loop would go: the way through the loop would be a
- * second switch.
+ * second switch. What happens in between, a new task's stack being made ready
+ * or one that never began being ended, happens on the suspending task's stack.
  */
 static struct async_context *next_context(struct async_loop *loop)
 {
