@@ -52,7 +52,7 @@ struct async_coroutine *async_record_new(void)
     if (!record)
         return NULL;
     memset(record, 0, offsetof(struct async_coroutine, context));
-    record->gathered.owner = record->any.owner = NULL;
+    record->gathered.owner = NULL;
     record->error.err = 0;
     record->number = ++loop->spawned;
     record->serial = loop->first_serial + record->number;

@@ -110,7 +110,9 @@ struct async_coroutine {
     uint64_t ended_as; /* the how many-th of the run to end, from 1 on */
     unsigned pins;     /* late watchers yet to be called */
     bool forgotten;    /* free it when they have been */
-    bool noticed;      /* by async_wait_any */
+    bool watched;      /* by async_wait_any */
+    bool noticed;      /* its end, by that */
+    unsigned long collected_after; /* so many waits there had begun */
 
     /* Whose result it is: children stay listed until they are collected. */
     const struct async_task *handle; /* to be compared only: may dangle */
@@ -118,12 +120,11 @@ struct async_coroutine {
     struct async_coroutine *first_child, *last_child;
     struct async_coroutine *next_sibling, *previous_sibling;
 
-    /* What a new record finds as the last one left it begins here. */
+    /* From here on a new record finds what the last one left. */
     struct async_context context;       /* where it goes on */
     struct async_late_watcher gathered; /* the first gather's, or wait_for's */
-    struct async_late_watcher any;      /* async_wait_any's */
-    unsigned long collected_after;      /* so many waits there had begun */
     struct async_error error;           /* its latest */
+    struct async_late_watcher any;      /* async_wait_any's */
 };
 
 /* Whether its function has not returned yet. */

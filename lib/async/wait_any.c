@@ -75,11 +75,11 @@ static void watch(struct async_task *task, struct async_coroutine *record)
     struct async_late_watcher *late = &record->any;
 
     record->handle = task;
-    if (late->owner)
+    if (record->watched)
         return;
+    record->watched = true;
     *late = (struct async_late_watcher){
         .callback = {.run = notice},
-        .owner = record,
         .record = record,
     };
     async_pin(record);
