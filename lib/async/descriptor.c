@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct async_descriptor {
     struct async_fd fd;
@@ -86,6 +87,30 @@ void async_descriptors_free(struct async_loop *loop)
         free(loop->descriptors[i]);
     free(loop->descriptors);
 }
+
+/* ---- Pipes that wake the loop ------------------------------------------ */
+
+int async_pipe_open(int ends[2])
+{
+    if (pipe(ends))
+        return -errno;
+    for (int i = 0; i < 2; i++) {
+        fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+        fcntl(ends[i], F_SETFL, O_NONBLOCK);
+    }
+    return 0;
+}
+
+void async_pipe_drain(int end)
+{
+    char bytes[64];
+
+    while (read(end, bytes, sizeof bytes) > 0) {
+        /* Only that something was written matters. */
+    }
+}
+
+/* ---- Waiting ----------------------------------------------------------- */
 
 static int wait_there(struct async_descriptor *descriptor,
                       struct async_wait **waiter, struct async_wait *wait,

@@ -220,6 +220,11 @@ bool async_wake_first(struct async_waiters *line);
 struct async_threads;
 struct async_descriptor;
 void async_threads_close(struct async_loop *loop);
+
+/* A pipe whose only message is that there is one: neither end blocks. 0 or a
+   negative errno value. */
+int async_pipe_open(int ends[2]);
+void async_pipe_drain(int end);
 void async_descriptors_free(struct async_loop *loop);
 
 /* ---- clock.c, timer.c: time -------------------------------------------- */

@@ -8,7 +8,6 @@
 #include "async/runtime.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -75,12 +74,8 @@ static void handle(int number, void (*handler)(int), struct sigaction *old)
 
 static void drain_wake_pipe(struct async_fd *fd, int events)
 {
-    char bytes[16];
-
     (void)events;
-    while (read(fd->fd, bytes, sizeof bytes) > 0) {
-        /* Only that something was written matters. */
-    }
+    async_pipe_drain(fd->fd);
 }
 
 static void close_wake_pipe(void)
@@ -95,15 +90,13 @@ static void close_wake_pipe(void)
  */
 static int open_wake_pipe(struct async_loop *loop)
 {
-    if (pipe(wake_pipe))
-        return -errno;
-    for (int i = 0; i < 2; i++) {
-        fcntl(wake_pipe[i], F_SETFD, FD_CLOEXEC);
-        fcntl(wake_pipe[i], F_SETFL, O_NONBLOCK);
-    }
+    int err = async_pipe_open(wake_pipe);
+
+    if (err)
+        return err;
     wake_fd = (struct async_fd){.fd = wake_pipe[0], .ready = drain_wake_pipe};
     async_fd_init(&wake_fd);
-    int err = async_poller_watch(&loop->poller, &wake_fd, ASYNC_READABLE, 0);
+    err = async_poller_watch(&loop->poller, &wake_fd, ASYNC_READABLE, 0);
     if (err)
         close_wake_pipe();
     return err;

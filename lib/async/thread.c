@@ -9,7 +9,6 @@
 #include "async/runtime.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -115,12 +114,9 @@ static void fetch_done(struct async_fd *fd, int events)
 {
     struct async_threads *threads = CONTAINER_OF(fd, struct async_threads, fd);
     struct thread_job *job, *next;
-    char bytes[64];
 
     (void)events;
-    while (read(fd->fd, bytes, sizeof bytes) > 0) {
-        /* Only that something was written matters. */
-    }
+    async_pipe_drain(fd->fd);
     pthread_mutex_lock(&threads->lock);
     job = threads->done.first;
     line_init(&threads->done);
@@ -129,17 +125,6 @@ static void fetch_done(struct async_fd *fd, int events)
         next = job->next;
         async_resume(&job->wait);
     }
-}
-
-static int open_pipe(int ends[2])
-{
-    if (pipe(ends))
-        return -errno;
-    for (int i = 0; i < 2; i++) {
-        fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-        fcntl(ends[i], F_SETFL, O_NONBLOCK);
-    }
-    return 0;
 }
 
 static size_t most_threads(void)
@@ -157,7 +142,7 @@ static int open_threads(struct async_loop *loop)
 
     if (!threads)
         return ASYNC_ENOMEM;
-    int err = open_pipe(threads->pipe);
+    int err = async_pipe_open(threads->pipe);
     if (err) {
         free(threads);
         return err;
