@@ -247,14 +247,16 @@ static int why_resumed(struct async_coroutine *task)
 void async_check_frames(const struct async_coroutine *task, uintptr_t frame)
 {
     const struct async_coroutine *child = task->last_child;
+    /* There stand its caller's frame pointer and its return address. */
+    uintptr_t live = frame + 2 * sizeof(void *);
 
     for (; child; child = child->previous_sibling) {
         uintptr_t job = (uintptr_t)child->job;
         uintptr_t handle = (uintptr_t)child->handle;
         uintptr_t bottom = (uintptr_t)task->stack->bottom;
 
-        if ((job < bottom || job >= frame) &&
-            (handle < bottom || handle >= frame))
+        if ((job < bottom || job >= live) &&
+            (handle < bottom || handle >= live))
             return;
         if (child->state != ASYNC_ENDED) {
             async_report_lost_frame(child);
