@@ -3,7 +3,9 @@
  *
  * Its one idea is the turn: fetch what has become ready outside, add what is
  * due, then run every callback that was queued by then, in order. A callback
- * that queues another one waits for the next turn, and so nobody starves.
+ * that queues another one waits for the next turn, and so nobody starves. While
+ * nothing outside is watched and no timer is set, tasks that follow each other
+ * begin turns themselves: async_next_turn().
  */
 #include "async/runtime.h"
 
