@@ -60,11 +60,11 @@ enum async_reason {
  */
 struct async_wait {
     const char *what;         /* in: "sleeps", for people who read a dump */
+    const char *whom;         /* the function that suspended it */
     enum async_reason reason; /* in */
     bool (*cancel)(struct async_wait *self); /* in, or NULL */
     struct async_coroutine *awaited; /* the task that it waits for, or NULL */
     struct async_coroutine *task;    /* whose wait it is */
-    const char *whom;                /* the function that suspended it */
 };
 
 /*

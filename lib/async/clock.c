@@ -225,19 +225,6 @@ static int sleep_until(int64_t deadline)
     return err;
 }
 
-int async_yield(void)
-{
-    struct async_wait wait = {.what = "lets others run",
-                              .reason = ASYNC_FOR_TURN};
-
-    if (!async_current_for("async_yield"))
-        return ASYNC_ENOLOOP;
-    /* Woken before it suspends: its step stands in the queue from now on. */
-    wait.task = async_current();
-    async_queue(&wait.task->step);
-    return async_suspend(&wait, "async_yield");
-}
-
 int async_sleep(double seconds)
 {
     if (!async_current_for("async_sleep"))

@@ -16,14 +16,14 @@ struct gather {
     struct async_wait wait;
     struct async_task *tasks;
     size_t n;
-    size_t left;               /* ends that have not been counted yet */
+    size_t left;               /* tasks that have not ended yet */
     bool stop_on_failure;      /* async_gather, as against async_gather_all */
     bool reaping;              /* async_reap: see there */
     bool stopped;              /* the rest has been cancelled */
     bool cancelled;            /* the gathering task was */
     struct async_task *failed; /* the earliest failure */
-    struct async_task *had_failed;   /* the first that failed before */
-    struct async_callback had_ended; /* counts those that ended before */
+    struct async_callback failure; /* a turn after it: stops the rest */
+    struct async_callback end;     /* a turn after the last end */
 };
 
 /* Once only: a second cancellation would interrupt their cleanup. */
@@ -36,38 +36,38 @@ static void stop(struct gather *gather)
         async_cancel(&gather->tasks[i]);
 }
 
-static void count(struct gather *gather, struct async_task *failed)
+static void stop_rest(struct async_callback *failure)
 {
-    if (failed && !gather->failed)
-        gather->failed = failed;
-    if (failed && gather->stop_on_failure)
-        stop(gather);
-    if (--gather->left == 0)
-        async_resume(&gather->wait);
+    stop(CONTAINER_OF(failure, struct gather, failure));
 }
 
-static void task_ended(struct async_callback *callback)
+static void resume(struct async_callback *end)
 {
-    struct async_late_watcher *late =
-        CONTAINER_OF(callback, struct async_late_watcher, callback);
-    struct async_coroutine *record = late->record;
-    struct gather *gather = late->owner;
-    struct async_task *failed = record->result ? late->task : NULL;
+    async_resume(&CONTAINER_OF(end, struct gather, end)->wait);
+}
 
-    if (late == &record->gathered)
-        late->owner = NULL;
+static void fail(struct gather *gather, struct async_task *task)
+{
+    gather->failed = task;
+    if (gather->stop_on_failure)
+        async_queue(&gather->failure);
+}
+
+static void task_ended(struct async_watcher *watcher,
+                       struct async_coroutine *record)
+{
+    struct async_gatherer *gatherer =
+        CONTAINER_OF(watcher, struct async_gatherer, watcher);
+    struct gather *gather = gatherer->gather;
+
+    if (record->result && !gather->failed)
+        fail(gather, gatherer->task);
+    if (gatherer == &record->gatherer)
+        gatherer->gather = NULL;
     else
-        free(late);
-    async_unpin(record);
-    count(gather, failed);
-}
-
-/* Tasks that ended before the gather began are counted as one, a turn later. */
-static void count_had_ended(struct async_callback *callback)
-{
-    struct gather *gather = CONTAINER_OF(callback, struct gather, had_ended);
-
-    count(gather, gather->had_failed);
+        free(gatherer);
+    if (--gather->left == 0)
+        async_queue(&gather->end);
 }
 
 /* ASYNC_ENOMEM: the task is gathered by somebody else already, and there is no
@@ -75,20 +75,16 @@ static void count_had_ended(struct async_callback *callback)
 static int watch(struct gather *gather, struct async_task *task,
                  struct async_coroutine *record)
 {
-    struct async_late_watcher *late = &record->gathered;
+    struct async_gatherer *gatherer = &record->gatherer;
 
-    if (late->owner)
-        late = malloc(sizeof *late);
-    if (!late)
+    if (gatherer->gather)
+        gatherer = malloc(sizeof *gatherer);
+    if (!gatherer)
         return ASYNC_ENOMEM;
-    *late = (struct async_late_watcher){
-        .callback = {.run = task_ended},
-        .owner = gather,
-        .record = record,
-        .task = task,
-    };
-    async_pin(record);
-    async_watch_late(record, late);
+    gatherer->gather = gather;
+    gatherer->task = task;
+    gatherer->watcher.ended = task_ended;
+    async_watch(record, &gatherer->watcher);
     gather->left++;
     return 0;
 }
@@ -122,14 +118,12 @@ static size_t watch_all(struct gather *gather)
             continue;
         }
         had_ended = true;
-        if (!gather->had_failed && (record ? record->result : task->err))
-            gather->had_failed = task;
+        if (!gather->failed && (record ? record->result : task->err))
+            fail(gather, task);
     }
-    if (had_ended && !gather->reaping) {
-        gather->had_ended.run = count_had_ended;
-        gather->left++;
-        async_call_soon(&gather->had_ended);
-    }
+    /* What has ended already is told a turn later, too. */
+    if (had_ended && !gather->left && !gather->reaping)
+        async_queue(&gather->end);
     return unwatched;
 }
 
@@ -177,8 +171,10 @@ static int wait_for_all(struct gather *gather, const char *caller)
                             ? "waits for tasks that it has cancelled"
                             : "waits for the tasks that it gathers";
     gather->wait.cancel = cancel_gather;
+    gather->failure.run = stop_rest;
+    gather->end.run = resume;
     size_t unwatched = watch_all(gather);
-    if (gather->left)
+    if (gather->left || gather->end.next)
         err = async_suspend(&gather->wait, caller);
     if (unwatched)
         err = await_unwatched(gather);

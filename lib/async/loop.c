@@ -35,24 +35,6 @@ void async_call_off(struct async_callback *callback)
     async_unqueue(callback);
 }
 
-static bool nothing_ready(const struct async_loop *loop)
-{
-    return loop->ready.head.next == &loop->ready.head;
-}
-
-/* Makes what is ready this turn's work, and leaves ready empty. */
-static void begin_turn(struct async_loop *loop)
-{
-    struct async_callback *ready = &loop->ready.head, *turn = &loop->turn.head;
-
-    if (nothing_ready(loop))
-        return;
-    turn->next = ready->next;
-    turn->previous = ready->previous;
-    turn->next->previous = turn->previous->next = turn;
-    queue_init(&loop->ready);
-}
-
 static void run_turn(struct async_loop *loop)
 {
     struct async_callback *turn = &loop->turn.head;
@@ -170,7 +152,7 @@ static void deadlock(struct async_loop *loop)
     }
     loop->deadlocked = true;
     async_cancel_coroutine(loop->main);
-    if (nothing_ready(loop))
+    if (async_nothing_ready(loop))
         cancel_all(loop);
 }
 
@@ -226,30 +208,16 @@ static void idle(struct async_loop *loop)
         async_clock_jump(next);
 }
 
-static bool is_interrupted(const struct async_loop *loop)
-{
-    return loop->takes_signals && async_interrupts() > loop->interrupts;
-}
-
 static void handle_interrupts(struct async_loop *loop)
 {
-    if (!is_interrupted(loop))
+    if (!async_is_interrupted(loop))
         return;
-    loop->interrupts = async_interrupts();
+    loop->interrupts = async_interrupts;
     if (async_cancel_coroutine(loop->main))
         return;
     /* It has returned; others, which it left behind, may not have. */
     loop->interrupted_late = true;
     cancel_all(loop);
-}
-
-bool async_next_turn(struct async_loop *loop)
-{
-    if (loop->watched || loop->timers.count || is_interrupted(loop) ||
-        nothing_ready(loop))
-        return false;
-    begin_turn(loop);
-    return true;
 }
 
 static void take_turn(struct async_loop *loop)
@@ -258,11 +226,11 @@ static void take_turn(struct async_loop *loop)
         poll_fds(loop, 0);
     handle_interrupts(loop);
     async_queue_due_timers();
-    if (nothing_ready(loop)) {
+    if (async_nothing_ready(loop)) {
         idle(loop);
         return; /* what that made ready or due is the next turn's */
     }
-    begin_turn(loop);
+    async_begin_turn(loop);
     run_turn(loop);
 }
 

@@ -33,8 +33,9 @@ static struct async_coroutine *take_record(struct async_loop *loop)
         return record;
     }
     if (!slab || slab->used == RECORDS_PER_SLAB) {
-        slab = malloc(sizeof *slab +
-                      RECORDS_PER_SLAB * sizeof(struct async_coroutine));
+        slab = aligned_alloc(ASYNC_CACHE_LINE,
+                             sizeof *slab +
+                                 RECORDS_PER_SLAB * sizeof *slab->records);
         if (!slab)
             return NULL;
         slab->used = 0;
@@ -46,14 +47,13 @@ static struct async_coroutine *take_record(struct async_loop *loop)
 
 struct async_coroutine *async_record_new(void)
 {
+    static const struct async_coroutine fresh;
     struct async_loop *loop = async_loop;
     struct async_coroutine *record = take_record(loop);
 
     if (!record)
         return NULL;
-    memset(record, 0, offsetof(struct async_coroutine, context));
-    record->gathered.owner = NULL;
-    record->error.err = 0;
+    memcpy(record, &fresh, offsetof(struct async_coroutine, error.text));
     record->number = ++loop->spawned;
     record->serial = loop->first_serial + record->number;
     record->last_watcher = &record->first_watcher;
@@ -78,12 +78,13 @@ void async_records_free(struct async_loop *loop)
 
 void async_pin(struct async_coroutine *record)
 {
-    record->pins++;
+    record->pinned = true;
 }
 
 void async_unpin(struct async_coroutine *record)
 {
-    if (--record->pins == 0 && record->forgotten)
+    record->pinned = false;
+    if (record->forgotten)
         free_record(record);
 }
 
@@ -183,7 +184,7 @@ static void forget(struct async_coroutine *record)
     record->serial = 0;
     record->forgotten = true;
     record->collected_after = async_loop->any_waits;
-    if (!record->pins)
+    if (!record->pinned)
         free_record(record);
 }
 

@@ -20,6 +20,8 @@
 #include "async/stack.h"
 #include "async/switch.h"
 
+#include <signal.h>
+
 /* From a pointer to a member to the struct that it is a member of. */
 #define CONTAINER_OF(pointer, type, member)                                    \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
@@ -48,7 +50,7 @@ extern _Thread_local const char *async_place;
  * the order of watching. Nobody stops watching before the end.
  */
 struct async_watcher {
-    void (*ended)(struct async_watcher *self);
+    void (*ended)(struct async_watcher *self, struct async_coroutine *task);
     struct async_watcher *next;
 };
 
@@ -56,8 +58,12 @@ struct async_watcher {
 struct async_late_watcher {
     struct async_watcher watcher;
     struct async_callback callback;
-    void *owner; /* NULL: free to be used */
-    struct async_coroutine *record;
+};
+
+/* A gather, as it watches one of its tasks. */
+struct async_gatherer {
+    struct async_watcher watcher;
+    struct gather *gather; /* NULL: free to be used */
     struct async_task *task;
 };
 
@@ -76,55 +82,63 @@ enum async_state {
     ASYNC_ENDED
 };
 
+enum { ASYNC_CACHE_LINE = 64 };
+
 /*
  * The runtime's own record of a task, from its spawn until its result has been
  * collected. The caller's struct async_task points here; nothing here is linked
  * through the caller's memory, which may be gone by mistake.
+ *
+ * With many tasks, what a task costs is the number of cache lines that it
+ * touches. So the first 64 bytes hold what each step needs, the next what its
+ * beginning and its end do, and the last what most tasks never use.
  */
 struct async_coroutine {
-    /* Set when it is spawned, and never changed. */
+    _Alignas(ASYNC_CACHE_LINE) struct async_callback step; /* queued: its next
+                                                              step is due */
+    enum async_state state;
+    int result;                /* once it has returned */
+    struct async_wait *wait;   /* what it waits for; NULL once woken */
+    const char *place;         /* where: file:line, or NULL */
+    struct async_stack *stack; /* from its first step until its end */
+    unsigned number;           /* counts the tasks of this run; main is 1 */
+    bool cancel_pending;       /* to be delivered when it next resumes */
+    bool cancel_held;          /* until the outermost shield is left */
+    bool passing_on;           /* a cancellation, at this moment */
+    bool put_off;              /* see async_deliver_cancel() */
+
+    /* Set when it is spawned. */
+    struct async_context context; /* where it goes on: next its function */
     async_fn *fn;
     void *job;
-    const char *name;          /* the function's */
-    const char *spawned_at;    /* file:line; NULL: by the runtime */
-    unsigned number;           /* counts the tasks of this run; main is 1 */
-    unsigned long long serial; /* no other record ever has it */
-
-    /* Written by the task while it runs, by the loop otherwise. */
-    enum async_state state;
-    struct async_callback step; /* queued: its next step is due */
-    struct async_stack *stack;  /* from its first step until its end */
-    struct async_wait *wait;    /* what it waits for; NULL once woken */
-    const char *place;          /* where: file:line, or NULL */
-    bool cancel_pending;        /* to be delivered when it next resumes */
-    bool cancel_held;           /* until the outermost shield is left */
-    unsigned shields;           /* async_shield calls that it is in */
-    int cancels;                /* how often it was cancelled */
-    int result;                 /* once it has returned */
-    bool passing_on;            /* a cancellation, at this moment */
-    bool put_off;               /* see async_deliver_cancel() */
-    struct async_coroutine *next_put_off;
+    unsigned long long serial;       /* no other record ever has it */
+    const struct async_task *handle; /* to be compared only: may dangle */
 
     /* Who waits for its end. */
     struct async_watcher *first_watcher, **last_watcher;
-    uint64_t ended_as; /* the how many-th of the run to end, from 1 on */
-    unsigned pins;     /* late watchers yet to be called */
-    bool forgotten;    /* free it when they have been */
-    bool watched;      /* by async_wait_any */
-    bool noticed;      /* its end, by that */
-    unsigned long collected_after; /* so many waits there had begun */
+    struct async_gatherer gatherer; /* the first one's */
 
     /* Whose result it is: children stay listed until they are collected. */
-    const struct async_task *handle; /* to be compared only: may dangle */
     struct async_coroutine *parent;
-    struct async_coroutine *first_child, *last_child;
     struct async_coroutine *next_sibling, *previous_sibling;
+    struct async_coroutine *first_child, *last_child;
+
+    const char *name;       /* the function's */
+    const char *spawned_at; /* file:line; NULL: by the runtime */
+    unsigned shields;       /* async_shield calls that it is in */
+    int cancels;            /* how often it was cancelled */
+    uint64_t ended_as;      /* the how many-th of the run to end, from 1 on */
+    struct async_coroutine *next_put_off;
+    bool pinned;    /* async_wait_any is yet to be told of its end */
+    bool forgotten; /* free it then */
+    bool watched;   /* by async_wait_any */
+    bool noticed;   /* its end, by that */
+
+    struct async_error error; /* its latest */
 
     /* From here on a new record finds what the last one left. */
-    struct async_context context;       /* where it goes on */
-    struct async_late_watcher gathered; /* the first gather's, or wait_for's */
-    struct async_error error;           /* its latest */
-    struct async_late_watcher any;      /* async_wait_any's */
+    unsigned long collected_after; /* so many waits in async_wait_any */
+    struct async_late_watcher any;
 };
 
 /* Whether its function has not returned yet. */
@@ -310,6 +324,8 @@ struct async_loop {
     struct async_observer *observers;
 };
 
+extern volatile sig_atomic_t async_interrupts; /* Ctrl-C was so often pressed */
+
 /* This thread's; NULL outside of async_run. */
 extern _Thread_local struct async_loop *async_loop;
 
@@ -367,9 +383,37 @@ static inline void async_unqueue(struct async_callback *callback)
     callback->next = NULL;
 }
 
+static inline bool async_nothing_ready(const struct async_loop *loop)
+{
+    return loop->ready.head.next == &loop->ready.head;
+}
+
+/* Makes what is ready, and something is, this turn's work: its own is done. */
+static inline void async_begin_turn(struct async_loop *loop)
+{
+    struct async_callback *ready = &loop->ready.head, *turn = &loop->turn.head;
+
+    turn->next = ready->next;
+    turn->previous = ready->previous;
+    turn->next->previous = turn->previous->next = turn;
+    ready->next = ready->previous = ready;
+}
+
+static inline bool async_is_interrupted(const struct async_loop *loop)
+{
+    return loop->takes_signals && async_interrupts > loop->interrupts;
+}
+
 /* Begins the next turn, if nothing but callbacks has to be looked at for it;
    otherwise that is the loop's, and false. */
-bool async_next_turn(struct async_loop *loop);
+static inline bool async_next_turn(struct async_loop *loop)
+{
+    if (loop->watched || loop->timers.count || async_is_interrupted(loop) ||
+        async_nothing_ready(loop))
+        return false;
+    async_begin_turn(loop);
+    return true;
+}
 
 static inline void async_tell(enum async_moment moment,
                               struct async_coroutine *task,
@@ -388,7 +432,6 @@ void async_fd_init(struct async_fd *fd);
 
 int async_signals_open(struct async_loop *loop);
 void async_signals_close(struct async_loop *loop);
-int async_interrupts(void); /* how often Ctrl-C was pressed */
 
 int async_overflow_open(void);
 void async_overflow_close(void);

@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #endif
 
-static volatile sig_atomic_t interrupts;
+volatile sig_atomic_t async_interrupts;
 /* A byte written here ends the loop's wait, also if it has not begun yet. */
 static int wake_pipe[2] = {-1, -1};
 static struct async_fd wake_fd;
@@ -24,16 +24,11 @@ static struct sigaction old_interrupt, old_quit;
 static struct async_loop *volatile main_loop;
 static pthread_t main_thread;
 
-int async_interrupts(void)
-{
-    return interrupts;
-}
-
 static void on_interrupt(int number)
 {
     int saved = errno;
 
-    if (++interrupts > 1) {
+    if (++async_interrupts > 1) {
         signal(number, SIG_DFL);
         raise(number); /* it comes when this handler has returned */
         return;
@@ -125,7 +120,7 @@ int async_signals_open(struct async_loop *loop)
         return err;
     }
     loop->takes_signals = true;
-    interrupts = 0;
+    async_interrupts = 0;
     main_thread = pthread_self();
     main_loop = loop;
     handle(SIGINT, on_interrupt, &old_interrupt);

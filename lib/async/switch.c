@@ -52,14 +52,6 @@ void async_context_make(struct async_context *context, void (*entry)(void),
     __asan_unpoison_memory_region(bottom, size);
 #elif defined(ASYNC_TSAN)
     context->fiber = __tsan_create_fiber(0);
-#endif
-}
-
-void async_context_unmake(struct async_context *context)
-{
-#ifdef ASYNC_TSAN
-    __tsan_destroy_fiber(context->fiber);
-#else
-    (void)context;
+    context->ended = NULL;
 #endif
 }

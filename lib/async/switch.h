@@ -47,6 +47,7 @@ struct async_context {
     struct async_context *came_from; /* who was left for it last */
 #elif defined(ASYNC_TSAN)
     void *fiber;
+    void *ended; /* who was left for it for ever, or NULL */
 #endif
 };
 
@@ -143,6 +144,11 @@ static inline void async_context_arrived(struct async_context *self)
        in no other way. */
     __sanitizer_finish_switch_fiber(self->fake_stack, &self->came_from->bottom,
                                     &self->came_from->size);
+#elif defined(ASYNC_TSAN)
+    /* A fiber cannot destroy itself. */
+    if (self->ended)
+        __tsan_destroy_fiber(self->ended);
+    self->ended = NULL;
 #else
     (void)self;
 #endif
@@ -161,6 +167,7 @@ static inline void async_context_switch(struct async_context *from,
                                    to->bottom, to->size);
 #elif defined(ASYNC_TSAN)
     from->fiber = __tsan_get_current_fiber();
+    to->ended = for_ever ? from->fiber : NULL;
     __tsan_switch_to_fiber(to->fiber, 0);
 #endif
     (void)for_ever;
@@ -174,8 +181,5 @@ static inline void async_context_switch(struct async_context *from,
  */
 void async_context_make(struct async_context *context, void (*entry)(void),
                         void *bottom, size_t size);
-
-/* Frees what the sanitizers keep for a context that will not run again. */
-void async_context_unmake(struct async_context *context);
 
 #endif

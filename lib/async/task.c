@@ -32,14 +32,13 @@ static void end(struct async_coroutine *task)
     task->state = ASYNC_ENDED;
     task->ended_as = ++loop->ended;
     if (task->stack) {
-        async_context_unmake(&task->context);
         async_stack_give_back(&loop->stacks, task->stack);
         task->stack = NULL;
     }
     async_tell(ASYNC_AT_END, task, NULL);
     for (; watcher; watcher = next) {
         next = watcher->next;
-        watcher->ended(watcher);
+        watcher->ended(watcher, task);
     }
     if (parent && parent->state == ASYNC_LEAVING) {
         if (task->result && task->result != ASYNC_ECANCELED)
@@ -131,17 +130,7 @@ __attribute__((noinline)) static int call_function(struct async_coroutine *task)
     return result;
 }
 
-/* What every stack begins with. */
-static void run_function(void)
-{
-    struct async_coroutine *task = async_loop->current;
-
-    async_context_arrived(&task->context);
-    async_place = NULL;
-    task->result = call_function(task);
-    task->state = ASYNC_RETURNED;
-    async_context_switch(&task->context, &async_loop->context, true);
-}
+static void run_function(void);
 
 /* Gives a new task its stack; false if it has ended instead. */
 static bool begin(struct async_coroutine *task)
@@ -185,17 +174,14 @@ static void take_step(struct async_callback *step)
     if (!make_current(task))
         return;
     async_context_switch(&loop->context, &task->context, false);
-    task = loop->current; /* it may be another one: see below */
-    loop->current = NULL;
-    if (task->state == ASYNC_RETURNED)
-        returned(task);
+    loop->current = NULL; /* it may be another one: see below */
 }
 
 /*
- * Whom a task that suspends switches to. If what comes next is a task's step,
- * too, that is where the loop would go: the way through the loop would be a
- * second switch. What happens in between, a new task's stack being made ready
- * or one that never began being ended, happens on the suspending task's stack.
+ * Whom a task that suspends or ends switches to. If what comes next is a task's
+ * step, too, that is where the loop would go: the way through the loop would be
+ * a second switch. What happens in between, a new task's stack being made ready
+ * or one that never began being ended, happens on the stack that is being left.
  */
 static struct async_context *next_context(struct async_loop *loop)
 {
@@ -212,6 +198,24 @@ static struct async_context *next_context(struct async_loop *loop)
         }
     } while (turn->next == turn && async_next_turn(loop));
     return &loop->context;
+}
+
+/*
+ * What every stack begins with. The task's end, too, happens on its own stack,
+ * which nobody touches before the switch: if the next task is a new one and
+ * gets this very stack, it begins where this function began.
+ */
+static void run_function(void)
+{
+    struct async_loop *loop = async_loop;
+    struct async_coroutine *task = loop->current;
+
+    async_context_arrived(&task->context);
+    async_place = NULL;
+    task->result = call_function(task);
+    loop->current = NULL;
+    returned(task);
+    async_context_switch(&task->context, next_context(loop), true);
 }
 
 /* What the suspending call of a task that goes on returns. */
@@ -265,7 +269,23 @@ void async_check_frames(const struct async_coroutine *task, uintptr_t frame)
     }
 }
 
-/* Never inlined: see switch.h. */
+/* Lets others run until the task's step comes. Inlined, unlike those who call
+   it: see switch.h. */
+static inline __attribute__((always_inline)) int
+leave(struct async_coroutine *task, const struct async_wait *wait)
+{
+    struct async_loop *loop = async_loop;
+
+    task->place = async_place;
+    task->state = ASYNC_WAITING;
+    async_tell(ASYNC_AT_SUSPEND, task, wait);
+    struct async_context *next = next_context(loop);
+    if (next != &task->context)
+        async_context_switch(&task->context, next, false);
+    async_place = task->place;
+    return why_resumed(task);
+}
+
 __attribute__((noinline)) int async_suspend(struct async_wait *wait,
                                             const char *whom)
 {
@@ -276,22 +296,27 @@ __attribute__((noinline)) int async_suspend(struct async_wait *wait,
 
     wait->task = task;
     wait->whom = whom;
-    task->place = async_place;
-    task->state = ASYNC_WAITING;
-    /* If its step is queued already, it waits for nothing but its turn. */
-    if (!task->step.next) {
-        task->wait = wait;
-        if (task->cancel_pending) {
-            task->cancel_pending = false;
-            async_deliver_cancel(task);
-        }
+    task->wait = wait;
+    if (task->cancel_pending) {
+        task->cancel_pending = false;
+        async_deliver_cancel(task);
     }
-    async_tell(ASYNC_AT_SUSPEND, task, wait);
-    struct async_context *next = next_context(async_loop);
-    if (next != &task->context)
-        async_context_switch(&task->context, next, false);
-    async_place = task->place;
-    return why_resumed(task);
+    return leave(task, wait);
+}
+
+int async_yield(void)
+{
+    static const struct async_wait for_turn = {
+        .what = "lets others run",
+        .reason = ASYNC_FOR_TURN,
+        .whom = "async_yield",
+    };
+    struct async_coroutine *task = async_current_for("async_yield");
+
+    if (!task)
+        return ASYNC_ENOLOOP;
+    async_queue(&task->step);
+    return leave(task, &for_turn);
 }
 
 void async_resume(struct async_wait *wait)
@@ -360,8 +385,10 @@ void async_watch(struct async_coroutine *task, struct async_watcher *watcher)
     task->last_watcher = &watcher->next;
 }
 
-static void queue_late(struct async_watcher *watcher)
+static void queue_late(struct async_watcher *watcher,
+                       struct async_coroutine *task)
 {
+    (void)task;
     async_queue(
         &CONTAINER_OF(watcher, struct async_late_watcher, watcher)->callback);
 }
@@ -378,8 +405,10 @@ struct awaiting {
     struct async_watcher watcher;
 };
 
-static void awaited_ended(struct async_watcher *watcher)
+static void awaited_ended(struct async_watcher *watcher,
+                          struct async_coroutine *task)
 {
+    (void)task;
     async_resume(&CONTAINER_OF(watcher, struct awaiting, watcher)->wait);
 }
 

@@ -14,6 +14,7 @@ struct time_limit {
     struct async_wait wait;
     struct async_timer timer;
     struct async_coroutine *child;
+    struct async_late_watcher end; /* the child's */
 };
 
 static void time_is_up(struct async_callback *due)
@@ -23,22 +24,8 @@ static void time_is_up(struct async_callback *due)
 
 static void child_ended(struct async_callback *callback)
 {
-    struct async_late_watcher *late =
-        CONTAINER_OF(callback, struct async_late_watcher, callback);
-    struct time_limit *limit = late->owner;
-
-    async_resume(&limit->wait);
-}
-
-static void watch(struct time_limit *limit)
-{
-    struct async_late_watcher *late = &limit->child->gathered;
-
-    *late = (struct async_late_watcher){
-        .callback = {.run = child_ended},
-        .owner = limit,
-    };
-    async_watch_late(limit->child, late);
+    async_resume(
+        &CONTAINER_OF(callback, struct time_limit, end.callback)->wait);
 }
 
 /*
@@ -76,6 +63,7 @@ int async_wait_for_at(async_fn *fn, void *job, double seconds, const char *name,
         .wait = {.what = "waits, with a time limit, for",
                  .reason = ASYNC_FOR_TASKS},
         .timer = {.due = {.run = time_is_up}},
+        .end = {.callback = {.run = child_ended}},
     };
 
     async_place = place;
@@ -91,10 +79,10 @@ int async_wait_for_at(async_fn *fn, void *job, double seconds, const char *name,
     if (!limit.child)
         return async_collect(&task);
     limit.wait.awaited = limit.child;
-    watch(&limit);
+    async_watch_late(limit.child, &limit.end);
     int err = wait_with_limit(&limit, seconds);
     /* The child may have ended a moment ago, and be about to tell us. */
-    async_call_off(&limit.child->gathered.callback);
+    async_unqueue(&limit.end.callback);
 
     int result = async_collect(&task);
     if (err == ASYNC_ETIMEDOUT && result == ASYNC_ECANCELED)

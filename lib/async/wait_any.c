@@ -59,7 +59,7 @@ static bool concerns(const struct async_any *any,
 static void notice(struct async_callback *callback)
 {
     struct async_coroutine *record =
-        CONTAINER_OF(callback, struct async_late_watcher, callback)->record;
+        CONTAINER_OF(callback, struct async_coroutine, any.callback);
     struct async_any *any = async_loop->first_any;
 
     record->noticed = true;
@@ -72,21 +72,16 @@ static void notice(struct async_callback *callback)
 
 static void watch(struct async_task *task, struct async_coroutine *record)
 {
-    struct async_late_watcher *late = &record->any;
-
     record->handle = task;
     if (record->watched)
         return;
     record->watched = true;
-    *late = (struct async_late_watcher){
-        .callback = {.run = notice},
-        .record = record,
-    };
+    record->any = (struct async_late_watcher){.callback = {.run = notice}};
     async_pin(record);
     if (record->state == ASYNC_ENDED)
-        async_call_soon(&late->callback);
+        async_queue(&record->any.callback);
     else
-        async_watch_late(record, late);
+        async_watch_late(record, &record->any);
 }
 
 /*
