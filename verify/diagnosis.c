@@ -162,6 +162,9 @@ bool each_called_once(struct exam *exam, const struct run *run, const char *op)
 
 bool all_in_flight(struct exam *exam, const struct run *run)
 {
+    const char *gated = run->scenario->gated;
+    size_t most = gated ? most_of(run, gated) : run->most_in_flight;
+
     if (run->gate_open)
         return true;
     if (run->gate_found_at == NEVER) {
@@ -174,8 +177,8 @@ bool all_in_flight(struct exam *exam, const struct run *run)
         "%zu of %zu in flight at %s, and nothing else to run; %zu at most "
         "later on",
         run->gate_found, run->scenario->gate, in_seconds(run->gate_found_at),
-        run->most_in_flight);
-    likely(exam, run->most_in_flight == 1
+        most);
+    likely(exam, most == 1
                      ? "one after another: each is awaited before the next is "
                        "started; spawn all, then gather"
                      : "started in groups, or held up by one another: start "

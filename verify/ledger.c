@@ -101,28 +101,48 @@ static const struct answer *answer_to(const struct run *run,
     return &run->scenario->answers[call->item];
 }
 
-static void open_gate(struct run *run)
+static bool gate_holds(const struct run *run)
 {
-    run->gate_open = true;
+    return !run->gate_open && run->gate_found_at == NEVER;
+}
+
+static bool stands_at_gate(const struct call *call)
+{
+    return open_call(call) && call->due == INT64_MAX;
+}
+
+static size_t count_at_gate(const struct run *run)
+{
+    size_t n = 0;
+
     for (size_t i = 0; i < run->call_count; i++)
-        if (open_call(&run->calls[i]))
+        n += stands_at_gate(&run->calls[i]);
+    return n;
+}
+
+static void let_through(struct run *run)
+{
+    for (size_t i = 0; i < run->call_count; i++)
+        if (stands_at_gate(&run->calls[i]))
             run->calls[i].due =
                 run->now + answer_to(run, &run->calls[i])->after;
 }
 
-static void fail_gate(struct run *run)
+/* The gate opens if enough calls are there. */
+static void try_gate(struct run *run)
 {
-    size_t found = run->in_flight;
-
-    open_gate(run);
-    run->gate_open = false;
-    run->gate_found = found;
-    run->gate_found_at = run->now;
+    if (!gate_holds(run) || count_at_gate(run) < run->scenario->gate)
+        return;
+    run->gate_open = true;
+    let_through(run);
 }
 
-static bool gate_holds(const struct run *run)
+/* They are too few, and there will be no more. */
+static void fail_gate(struct run *run)
 {
-    return !run->gate_open && run->gate_found_at == NEVER;
+    run->gate_found = count_at_gate(run);
+    run->gate_found_at = run->now;
+    let_through(run);
 }
 
 /* The open call that is answered next, or NULL. Linear, and so a scenario of n
@@ -217,12 +237,11 @@ static int64_t next_event(struct run *run)
 static void heard_idle(struct run *run, int64_t deadline)
 {
     take_prints(run);
-    if (gate_holds(run) && run->in_flight >= run->scenario->gate)
-        open_gate(run);
+    try_gate(run);
 
     int64_t next = next_event(run);
     if (next == INT64_MAX && deadline == INT64_MAX && gate_holds(run) &&
-        run->in_flight > 0) {
+        count_at_gate(run) > 0) {
         fail_gate(run);
         next = next_event(run);
     }
@@ -260,14 +279,18 @@ static void heard_hold(struct run *run, int64_t until, const char *blocker)
 /* The same, until the call has been answered. */
 static void heard_block(struct run *run, size_t number)
 {
-    if (gate_holds(run) && run->in_flight >= run->scenario->gate)
-        open_gate(run);
-    if (gate_holds(run))
+    try_gate(run);
+    if (stands_at_gate(&run->calls[number - 1]))
         fail_gate(run);
     heard_hold(run, run->calls[number - 1].due, "");
 }
 
 /* ---- Lines from the program -------------------------------------------- */
+
+static bool is_gated(const struct scenario *scenario, const char *op)
+{
+    return !scenario->gated || strcmp(scenario->gated, op) == 0;
+}
 
 static bool heard_begin(struct run *run, size_t number, const char *op,
                         size_t item)
@@ -284,7 +307,7 @@ static bool heard_begin(struct run *run, size_t number, const char *op,
                         .gone = NEVER,
                         .due = INT64_MAX};
     snprintf(call.op, sizeof call.op, "%s", op);
-    if (!gate_holds(run))
+    if (!gate_holds(run) || !is_gated(run->scenario, op))
         call.due = run->now + answer_to(run, &call)->after;
     run->calls = must_grow(run->calls, run->call_count, sizeof run->calls[0]);
     run->calls[run->call_count++] = call;
@@ -522,6 +545,29 @@ const struct call *call_of(const struct run *run, const char *op, size_t item)
         if (run->calls[i].item == item && strcmp(run->calls[i].op, op) == 0)
             return &run->calls[i];
     return NULL;
+}
+
+static bool in_flight_at(const struct call *call, int64_t then)
+{
+    return call->begun <= then &&
+           (call->ended == NEVER || call->ended > then) &&
+           (call->gone == NEVER || call->gone > then);
+}
+
+size_t most_of(const struct run *run, const char *op)
+{
+    size_t most = 0;
+
+    for (size_t i = 0; i < run->call_count; i++) {
+        size_t n = 0;
+
+        for (size_t j = 0; j < run->call_count; j++)
+            n += strcmp(run->calls[j].op, op) == 0 &&
+                 in_flight_at(&run->calls[j], run->calls[i].begun);
+        if (n > most)
+            most = n;
+    }
+    return most;
 }
 
 size_t calls_of(const struct run *run, const char *op, size_t item)

@@ -26,6 +26,7 @@ struct scenario {
     size_t n;               /* items */
     struct answer *answers; /* one for each */
     size_t gate;       /* nobody is answered before so many are in flight */
+    const char *gated; /* it is for this operation only; NULL: for all */
     int64_t cancel_at; /* when the student's function is cancelled; 0: never */
     bool sanitized;    /* under AddressSanitizer and LeakSanitizer */
     bool real;         /* the clock goes on in real time, only faster */
@@ -129,6 +130,9 @@ int64_t printed_at(const struct run *run, const char *line);
 
 /* How often an operation was called, for one item. */
 size_t calls_of(const struct run *run, const char *op, size_t item);
+
+/* How many calls of an operation were in flight at most. */
+size_t most_of(const struct run *run, const char *op);
 
 /* The item's first call of an operation, or NULL. */
 const struct call *call_of(const struct run *run, const char *op, size_t item);
