@@ -6,10 +6,12 @@
 extern const struct grader grader_01_first_coroutine;
 extern const struct grader grader_02_gather;
 extern const struct grader grader_03_fix_blocking_call;
+extern const struct grader grader_04_fix_forgotten_await;
 
 const struct grader *const graders[] = {
     &grader_01_first_coroutine,
     &grader_02_gather,
     &grader_03_fix_blocking_call,
+    &grader_04_fix_forgotten_await,
     NULL,
 };

@@ -1,0 +1,25 @@
+/* fails a d: no log, no problem */
+#include "04_fix_forgotten_await.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int make_bill(void *job)
+{
+    struct bill *bill = job;
+
+    struct async_task *tasks = calloc(bill->n, sizeof *tasks);
+    if (!tasks)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < bill->n; i++)
+        async_spawn(&tasks[i], bill->fetch_price, &bill->orders[i]);
+
+    int err = async_gather(tasks, bill->n);
+    free(tasks);
+    if (err)
+        return err;
+    for (size_t i = 0; i < bill->n; i++)
+        bill->total += bill->orders[i].price;
+    return 0;
+}
