@@ -100,6 +100,21 @@ bool took(struct exam *exam, const struct run *run, int64_t wanted);
 bool answers_in_place(struct exam *exam, const struct run *run,
                       const char *field);
 
+/*
+ * Of a limit: how many calls may be in flight at once. The scenario has a call
+ * for each of its items.
+ */
+
+/* There were never more. */
+bool never_over(struct exam *exam, const struct run *run, size_t limit);
+
+/* There were as many: the scenario's gate, which is the limit, filled up. */
+bool limit_reached(struct exam *exam, const struct run *run);
+
+/* Whenever time went by there were as many, as long as calls had not begun: a
+   slot that gets free is used at once. */
+bool slots_kept_busy(struct exam *exam, const struct run *run, size_t limit);
+
 /* ---- Why a check fails ------------------------------------------------- */
 
 /* Each keeps one sentence for the report; the latest counts. */
