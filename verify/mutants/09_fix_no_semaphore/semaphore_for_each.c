@@ -1,0 +1,49 @@
+/* fails a: each task has a semaphore of its own */
+#include "09_fix_no_semaphore.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct place {
+    struct fetch_batch *batch;
+    struct fetch *fetch;
+};
+
+static int fetch_one(void *job)
+{
+    struct place *place = job;
+    struct fetch_batch *batch = place->batch;
+    struct fetch *fetch = place->fetch;
+
+    struct async_semaphore slots = {.permits = batch->max_concurrent};
+    int err = async_semaphore_acquire(&slots);
+    if (err)
+        return err;
+
+    err = batch->fetch(fetch);
+
+    async_semaphore_release(&slots);
+
+    fetch->success = err == 0;
+    if (err)
+        snprintf(fetch->error, sizeof fetch->error, "%s", async_errmsg(err));
+    else
+        batch->completed++;
+    return 0;
+}
+
+int fetch_all(void *job)
+{
+    struct fetch_batch *batch = job;
+    struct place *places = calloc(batch->n, sizeof *places);
+
+    if (!places && batch->n > 0)
+        return -ENOMEM;
+    for (size_t i = 0; i < batch->n; i++)
+        places[i] = (struct place){batch, &batch->fetches[i]};
+
+    int err = async_gather_each(fetch_one, places, batch->n);
+    free(places);
+    return err;
+}

@@ -1,0 +1,46 @@
+/* fails a: one begins every 0.01 s: a rate, and no limit */
+#include "09_fix_no_semaphore.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void note(struct fetch_batch *batch, struct fetch *fetch, int err)
+{
+    fetch->success = err == 0;
+    if (err)
+        snprintf(fetch->error, sizeof fetch->error, "%s", async_errmsg(err));
+    else
+        batch->completed++;
+}
+
+struct place {
+    struct fetch_batch *batch;
+    struct fetch *fetch;
+};
+
+static int fetch_one(void *job)
+{
+    struct place *place = job;
+    size_t i = (size_t)(place->fetch - place->batch->fetches);
+
+    int err = async_sleep(0.01 * (double)i);
+    if (err)
+        return err;
+    note(place->batch, place->fetch, place->batch->fetch(place->fetch));
+    return 0;
+}
+
+int fetch_all(void *job)
+{
+    struct fetch_batch *batch = job;
+    struct place *places = calloc(batch->n + 1, sizeof *places);
+
+    if (!places)
+        return -ENOMEM;
+    for (size_t i = 0; i < batch->n; i++)
+        places[i] = (struct place){batch, &batch->fetches[i]};
+    int err = async_gather_each(fetch_one, places, batch->n);
+    free(places);
+    return err;
+}
