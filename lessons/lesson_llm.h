@@ -9,8 +9,10 @@
 #define LESSON_LLM_H
 
 #include "async/async_loop.h"
+#include "llm/llm.h"
 #include "mock_llm/mock_llm.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +21,15 @@
 struct lesson_llm {
     const char *base_url;
     const char *api_key;
-    struct mock_llm *mock; /* NULL: the real one */
+    struct mock_llm *mock; /* NULL: the real one, or none */
 };
+
+static bool lesson_llm_clock_is_virtual(void)
+{
+    const char *clock_kind = getenv("ASYNC_CLOCK");
+
+    return clock_kind && strcmp(clock_kind, "virtual") == 0;
+}
 
 static int lesson_llm_start_mock(struct lesson_llm *llm, double latency)
 {
@@ -39,8 +48,7 @@ static int lesson_llm_start_mock(struct lesson_llm *llm, double latency)
     llm->api_key = "any";
     printf("LLM: a mock server in this process, %.1f s a call.\n", latency);
 
-    const char *clock_kind = getenv("ASYNC_CLOCK");
-    if (clock_kind && strcmp(clock_kind, "virtual") == 0)
+    if (lesson_llm_clock_is_virtual())
         printf("(No clock can jump over a real connection's waiting: this "
                "takes real time.)\n");
     return 0;
@@ -76,10 +84,42 @@ static int lesson_llm_start(struct lesson_llm *llm, double latency)
 }
 
 /*
+ * The same, and a client of it (lib/llm), which does not retry by itself. On
+ * the virtual clock, which jumps over no connection's waiting, the client asks
+ * nobody: what a server would answer is simulated, unless LLM_PROVIDER is set.
+ * NULL after saying what is wrong. Freed before lesson_llm_stop.
+ */
+static inline struct llm_client *lesson_llm_client(struct lesson_llm *llm,
+                                                   double latency)
+{
+    struct scenario scenario = {.latency = latency};
+    struct llm_options options = {.max_retries = LLM_NO_RETRIES,
+                                  .scenario = &scenario};
+    const char *provider = "simulated";
+
+    *llm = (struct lesson_llm){0};
+    if (lesson_llm_clock_is_virtual() && !getenv("LLM_PROVIDER")) {
+        printf("LLM: simulated, without a server, %.1f s a call.\n", latency);
+    } else {
+        if (lesson_llm_start(llm, latency) != 0)
+            return NULL;
+        provider = "openai";
+        options.base_url = llm->base_url;
+        options.api_key = llm->api_key;
+    }
+    struct llm_client *client = llm_client_from_provider(provider, &options);
+    if (!client) {
+        fprintf(stderr, "No client: %s\n", async_errmsg(-errno));
+        mock_llm_stop(llm->mock);
+    }
+    return client;
+}
+
+/*
  * Seconds on the server's clock. Not async_now(): the virtual clock stands
  * still while curl_easy_perform blocks, which it knows nothing of.
  */
-static double lesson_llm_now(void)
+static inline double lesson_llm_now(void)
 {
     struct timespec now;
 
@@ -89,7 +129,7 @@ static double lesson_llm_now(void)
 }
 
 /* What the mock server's own records say; the real one shows us none. */
-static void lesson_llm_print_ledger(const struct lesson_llm *llm)
+static inline void lesson_llm_print_ledger(const struct lesson_llm *llm)
 {
     struct mock_llm_ledger ledger;
 
@@ -100,7 +140,25 @@ static void lesson_llm_print_ledger(const struct lesson_llm *llm)
     mock_llm_ledger_free(&ledger);
 }
 
-static void lesson_llm_stop(struct lesson_llm *llm)
+/*
+ * What all calls so far add up to: as the client has counted, and by the mock
+ * server's own records.
+ */
+static inline void lesson_llm_print_totals(const struct lesson_llm *llm,
+                                           const struct llm_client *client)
+{
+    struct mock_llm_ledger ledger;
+
+    printf("So far, the client:              %5ld tokens, $%.4f\n",
+           client->total_tokens, client->total_cost);
+    if (!llm->mock || mock_llm_ledger_copy(llm->mock, &ledger) != 0)
+        return;
+    printf("So far, the server: %4zu calls,  %5ld tokens, $%.4f\n", ledger.n,
+           ledger.prompt_tokens + ledger.completion_tokens, ledger.cost);
+    mock_llm_ledger_free(&ledger);
+}
+
+static inline void lesson_llm_stop(struct lesson_llm *llm)
 {
     mock_llm_stop(llm->mock);
 }

@@ -176,6 +176,14 @@ for page in lessons/[0-9][0-9]_*.md; do
     unset "${mode%=*}"
 done
 
+# What is simulated is what the mock server answers, to the token.
+same_counts() {
+    ASYNC_CLOCK=virtual "$BUILD/lessons/$1" </dev/null >"$work/simulated" &&
+        same <(grep -E 'Total|client' "$work/$1.utf8") \
+            <(grep -E 'Total|client' "$work/simulated")
+}
+
+check "06_batch: a simulated LLM counts like a served one" same_counts 06_batch
 check "17_event_loop: draws the pictures of 03_gather" \
     same_pictures 03_gather 17_event_loop
 
