@@ -150,7 +150,7 @@ no_question() {
 for page in lessons/[0-9][0-9]_*.md; do
     name=$(basename "$page" .md)
     case $name in
-    0[1-3]_* | 0[789]_* | 1[0-2]_* | 1[457]_*)
+    0[1-3]_* | 0[789]_* | 1[0-2]_* | 1[4-8]_*)
         mode=ASYNC_CLOCK=virtual filter=cat ;;
     *) mode=ASYNC_SPEED=4 filter=without_times ;;
     esac
