@@ -43,8 +43,8 @@ PLAIN := $(filter lessons/01_% lessons/02_% lessons/03_% lessons/07_% \
 FULL := $(filter-out $(PLAIN),$(PROGRAMS))
 
 # A number that is not there: say what is.
-UNKNOWN := $(firstword $(filter-out $(NUMBERED) verify,$(filter $(KINDS:=%),\
-    $(MAKECMDGOALS))))
+UNKNOWN := $(firstword $(filter-out $(NUMBERED) verify verify-chapter,$(filter \
+    $(KINDS:=%),$(MAKECMDGOALS))))
 ifneq ($(UNKNOWN),)
 $(error There is no $(UNKNOWN); there is $(or $(strip $(foreach kind,$(KINDS),\
     $(if $(filter $(kind)%,$(UNKNOWN)),$(filter $(kind)%,$(NUMBERED))))),none))
@@ -155,6 +155,7 @@ PLAIN_PROGRAMS := $(PLAIN:%=$(BUILD)/%)
 FULL_PROGRAMS := $(FULL:%=$(BUILD)/%) $(BUILD)/bin/mock_llm \
     $(BENCHES:%=$(BUILD)/%)
 TEST_PROGRAMS := $(TESTS:%=$(BUILD)/%)
+CHAPTER := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/chapter/*.c))
 FUZZED := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/interpreter.c))
 JUDGE := $(BUILD)/bin/verify
 DRIVERS := $(BUILD)/verify/driver.o $(GRADERS:%=$(BUILD)/%.driver.o)
@@ -167,11 +168,12 @@ $(JUDGE): $(call objects,$(filter-out verify/driver.c,$(wildcard verify/*.c)))
 $(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(filter-out \
     $(TESTS:=.c),$(wildcard tests/*.c))) $(ALL_LIBRARIES)
 
-$(FUZZED): $(FUZZED:=.o) $(RUNTIME)
+$(FUZZED) $(CHAPTER): %: %.o $(RUNTIME)
 
 $(FULL_PROGRAMS): LDLIBS = $(LLM_LIBS)
 $(TEST_PROGRAMS): LDLIBS = $(TEST_LIBS)
-$(PLAIN_PROGRAMS) $(FULL_PROGRAMS) $(TEST_PROGRAMS) $(FUZZED) $(JUDGE):
+$(PLAIN_PROGRAMS) $(FULL_PROGRAMS) $(TEST_PROGRAMS) $(FUZZED) $(CHAPTER) \
+    $(JUDGE):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) $(LDLIBS) -lpthread -lm
@@ -219,8 +221,8 @@ $(EXERCISES:=.c):
 
 # ---- Targets without a number ----------------------------------------------
 
-.PHONY: advice help all kit verify test test-judge fuzz mock bench-mock clean \
-    format lint skeletons compile_commands.json
+.PHONY: advice help all kit verify verify-chapter test test-judge fuzz mock \
+    bench-mock clean format lint skeletons compile_commands.json
 
 advice:
 	@echo 'make lesson1   runs the first lesson'
@@ -232,11 +234,15 @@ help:
 
 # A student's unfinished exercise does not keep the kit from being tested.
 kit: $(filter-out $(BUILD)/exercises/%,$(PLAIN_PROGRAMS) $(FULL_PROGRAMS)) \
-    $(TEST_PROGRAMS) $(FUZZED) $(JUDGE) judge_parts
+    $(TEST_PROGRAMS) $(FUZZED) $(CHAPTER) $(JUDGE) judge_parts
 all: kit $(EXERCISES:%=$(BUILD)/%)
 
 verify: $(JUDGE) judge_parts
 	@$(VERIFY)
+
+# The chapter's own tests, and what they do not catch.
+verify-chapter: $(CHAPTER)
+	@exec $(UNDER) $<
 
 # What the judge links a submission with, whatever the judge's own variant: plain
 # parts, and for some checks sanitized ones; without those they are left out.
@@ -293,7 +299,7 @@ vocab:
 # Attacks on the judge, some of which are no C, are left as they are; mutants are
 # wrong on purpose.
 C_FILES := $(wildcard $(foreach folder,lib/* lessons exercises solutions verify \
-    bench tests/fuzz \
+    bench tests/fuzz tests/chapter \
     verify/alternatives/* verify/mutants/* tests,$(folder)/*.c $(folder)/*.h))
 SHELL_FILES := $(filter-out %/skeletons,$(wildcard tools/*)) tests/run \
     tests/judge.bash $(SCRIPTS) .ci/run \
