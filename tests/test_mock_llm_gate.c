@@ -4,6 +4,7 @@
  */
 #include "mock_client.h"
 
+#include <math.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -299,6 +300,69 @@ static void test_ledger_tells_who_and_when(void **state)
     mock_llm_stop(server);
 }
 
+/* ---- For a judge --------------------------------------------------------- */
+
+/* What it was told: written in the server's thread, read when that has ended.
+ */
+struct told {
+    int arrivals, ends;
+    char path[32];
+};
+
+static void note(void *observer, long number,
+                 const struct mock_llm_request *request)
+{
+    struct told *told = observer;
+
+    assert_true(number >= 1);
+    if (isinf(request->end)) {
+        told->arrivals++;
+        snprintf(told->path, sizeof told->path, "%s", request->path);
+    } else {
+        told->ends++;
+    }
+}
+
+static int listening_socket(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_true(fd > 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 10), 0);
+    return fd;
+}
+
+static void test_for_a_judge(void **state)
+{
+    struct told told = {0};
+    struct mock_llm_options options = {.listener = listening_socket(),
+                                       .closed = true,
+                                       .gate = 1000,
+                                       .observe = note,
+                                       .observer = &told};
+    struct mock_llm *server = start_mock_with(&options);
+    int clients[2];
+
+    (void)state;
+    assert_int_equal(status_of(server, "/ledger", NULL), 404);
+    assert_int_equal(status_of(server, "/gate/open", "{}"), 404);
+    send_n(server, clients, 2);
+    wait_for(server, 4, 2);
+    mock_llm_let_go(server);
+    assert_int_equal(read_reply(clients[0]), 200);
+    assert_int_equal(replies_at(clients, 2), 0);
+    mock_llm_let_go(server);
+    assert_int_equal(read_reply(clients[1]), 200);
+    close_n(clients, 2);
+    mock_llm_stop(server);
+    assert_int_equal(told.arrivals, 4);
+    assert_int_equal(told.ends, 4);
+    assert_string_equal(told.path, "/v1/chat/completions");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +376,7 @@ int main(void)
         cmocka_unit_test(test_stop_with_a_closed_gate),
         cmocka_unit_test(test_numbers_of_connections),
         cmocka_unit_test(test_ledger_tells_who_and_when),
+        cmocka_unit_test(test_for_a_judge),
     };
     int failed;
 

@@ -239,7 +239,8 @@ static bool serve_control(struct mock_llm *server,
 {
     struct scenario_refusal refusal;
 
-    for (size_t i = 0; i < sizeof controls / sizeof controls[0]; i++) {
+    for (size_t i = 0;
+         !server->closed && i < sizeof controls / sizeof controls[0]; i++) {
         if (strcmp(arrival->path, controls[i].path) != 0)
             continue;
         if (mock_llm_check_method(arrival, controls[i].method,

@@ -92,6 +92,13 @@ void mock_llm_gate_leave(struct exchange *exchange)
     exchange->gate = NOT_HELD;
 }
 
+void mock_llm_gate_let_go(struct mock_llm *server)
+{
+    if (server->gate.oldest)
+        let_go(server->gate.oldest);
+    be_patient(server);
+}
+
 void mock_llm_gate_open(struct mock_llm *server)
 {
     struct gate *gate = &server->gate;

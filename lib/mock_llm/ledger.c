@@ -165,6 +165,8 @@ long mock_llm_ledger_begin(struct ledger *ledger, double now,
             .body_size = sighting->body_size,
         };
         scenario_id(number, request->id);
+        if (ledger->observe)
+            ledger->observe(ledger->observer, number, request);
     }
     pthread_mutex_unlock(&ledger->mutex);
     return number;
@@ -199,6 +201,8 @@ void mock_llm_ledger_end(struct ledger *ledger, long number, double now,
     book->prompt_tokens += ending->prompt_tokens;
     book->completion_tokens += ending->completion_tokens;
     book->cost += ending->cost;
+    if (ledger->observe)
+        ledger->observe(ledger->observer, number, request);
     pthread_mutex_unlock(&ledger->mutex);
 }
 

@@ -15,6 +15,9 @@ struct ledger {
     struct mock_llm_ledger book; /* methods are static, path and body seen's */
     size_t capacity;             /* of book.requests */
     void *seen;                  /* a tree of struct sighting */
+    void (*observe)(void *observer, long number,
+                    const struct mock_llm_request *request); /* or NULL */
+    void *observer;
 };
 
 void mock_llm_ledger_init(struct ledger *ledger);

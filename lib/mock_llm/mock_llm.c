@@ -39,7 +39,7 @@
 #define IDLE_SECONDS 180
 
 /* What other threads tell the server's thread to do. */
-enum command { COMMAND_STOP, COMMAND_OPEN_GATE };
+enum command { COMMAND_STOP, COMMAND_OPEN_GATE, COMMAND_LET_GO };
 
 /* Thirty years: at a speed near 0 a delay has no end that time_t could hold. */
 #define LONGEST_DELAY_US 1e15
@@ -93,8 +93,10 @@ static void on_command(evutil_socket_t fd, short what, void *arg)
     while (recv(fd, &command, 1, 0) == 1) {
         if (command == COMMAND_STOP)
             event_base_loopbreak(server->base);
-        else
+        else if (command == COMMAND_OPEN_GATE)
             mock_llm_gate_open(server);
+        else
+            mock_llm_gate_let_go(server);
     }
 }
 
@@ -205,22 +207,37 @@ static bool fail_to_bind(char error[MOCK_LLM_ERROR_SIZE], int port)
                 strerror(errno));
 }
 
-static bool open_socket(struct mock_llm *server, int port,
+/* On the caller's socket, or on one of our own; NULL, and errno, if not. */
+static struct evconnlistener *listen_on(struct mock_llm *server,
+                                        const struct mock_llm_options *options)
+{
+    const unsigned flags =
+        LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)options->port),
+                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+
+    if (options->listener > 0) {
+        evutil_make_socket_nonblocking(options->listener);
+        evutil_make_socket_closeonexec(options->listener);
+        return evconnlistener_new(server->base, NULL, NULL, flags, SOMAXCONN,
+                                  options->listener);
+    }
+    return evconnlistener_new_bind(server->base, NULL, NULL, flags, SOMAXCONN,
+                                   (struct sockaddr *)&address, sizeof address);
+}
+
+static bool open_socket(struct mock_llm *server,
+                        const struct mock_llm_options *options,
                         char error[MOCK_LLM_ERROR_SIZE])
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port),
-                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in address = {0};
     socklen_t size = sizeof address;
-    struct evconnlistener *listener;
+    struct evconnlistener *listener = listen_on(server, options);
     int one = 1;
 
-    listener = evconnlistener_new_bind(
-        server->base, NULL, NULL,
-        LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
-        SOMAXCONN, (struct sockaddr *)&address, sizeof address);
     if (!listener)
-        return fail_to_bind(error, port);
+        return fail_to_bind(error, options->port);
     if (evhttp_bind_listener(server->http, listener) == NULL) {
         evconnlistener_free(listener);
         return fail(error, "no memory for the mock server");
@@ -336,11 +353,13 @@ struct mock_llm *mock_llm_start(const struct mock_llm_options *options,
     server->speed = options->speed > 0 ? options->speed : 1;
     server->started = real_now();
     server->command_fds[0] = server->command_fds[1] = server->null_fd = -1;
+    server->closed = options->closed;
     mock_llm_ledger_init(&server->ledger);
+    server->ledger.observe = options->observe;
+    server->ledger.observer = options->observer;
     if (open_loop(server, error)) {
         mock_llm_gate_init(server, options);
-        if (open_socket(server, options->port, error) &&
-            start_thread(server, error))
+        if (open_socket(server, options, error) && start_thread(server, error))
             return server;
     }
     free_server(server);
@@ -360,6 +379,11 @@ const char *mock_llm_root_url(const struct mock_llm *server)
 void mock_llm_open_gate(struct mock_llm *server)
 {
     send_command(server, COMMAND_OPEN_GATE);
+}
+
+void mock_llm_let_go(struct mock_llm *server)
+{
+    send_command(server, COMMAND_LET_GO);
 }
 
 int mock_llm_ledger_copy(struct mock_llm *server,

@@ -31,6 +31,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct mock_llm_request; /* see below, at the ledger */
+
 /* All zeroes: any free port, and replies at once. */
 struct mock_llm_options {
     struct scenario scenario; /* how the pretended LLM behaves */
@@ -53,6 +55,19 @@ struct mock_llm_options {
     bool gate_one_by_one;
     double gate_patience; /* seconds with nobody coming until it opens for good;
                              0: it does not */
+
+    /*
+     * For whoever judges a program by the ledger, and lets it reach nothing but
+     * the paths that a real provider has, too.
+     */
+    int listener; /* a socket that listens already, the server's from now on;
+                     0: it opens one itself, on port */
+    bool closed;  /* there is no /ledger and no /gate/open */
+    /* Called in the server's thread at each request's arrival and at its end
+       (then end is no longer INFINITY); it must not call the server. */
+    void (*observe)(void *observer, long number,
+                    const struct mock_llm_request *request);
+    void *observer;
 };
 
 struct mock_llm;
@@ -79,6 +94,9 @@ const char *mock_llm_root_url(const struct mock_llm *server);
 
 /* Lets all go who wait behind the gate, and all who come; from any thread. */
 void mock_llm_open_gate(struct mock_llm *server);
+
+/* Lets the oldest go who waits behind the gate; from any thread. */
+void mock_llm_let_go(struct mock_llm *server);
 
 /*
  * Stops the server, waits for its thread and frees everything. Clients that

@@ -39,6 +39,7 @@ struct mock_llm {
     struct gate gate;
     double started; /* real seconds */
     double speed;   /* the server's seconds in a real one */
+    bool closed;    /* serves no controls */
     char root_url[64], base_url[64];
 
     pthread_t thread;
@@ -106,6 +107,7 @@ void mock_llm_gate_init(struct mock_llm *server,
 void mock_llm_gate_enter(struct exchange *exchange);
 void mock_llm_gate_leave(struct exchange *exchange);
 void mock_llm_gate_open(struct mock_llm *server);
+void mock_llm_gate_let_go(struct mock_llm *server); /* the oldest */
 
 /*
  * reply.c: sends what is due of the reply. It may end the exchange and free it.
