@@ -13,9 +13,11 @@
 
 static struct async_error *latest(void)
 {
+    static _Thread_local char text[ASYNC_ERRMSG_SIZE];
     static _Thread_local struct async_error outside;
     struct async_coroutine *task = async_current();
 
+    outside.text = text;
     return task ? &task->error : &outside;
 }
 
@@ -24,7 +26,7 @@ int async_record_error(int err, const char *text)
     struct async_error *error = latest();
 
     error->err = text[0] ? err : 0;
-    snprintf(error->text, sizeof error->text, "%s", text);
+    snprintf(error->text, ASYNC_ERRMSG_SIZE, "%s", text);
     return err;
 }
 

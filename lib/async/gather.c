@@ -2,15 +2,17 @@
  * gather.c - waiting for many tasks.
  *
  * A gather watches each of its tasks and counts down as they end; the last one
- * wakes whoever gathered. Whatever goes wrong meanwhile (a task fails, the
- * gathering task is cancelled) only cancels the rest: the count still runs down
- * to zero, and so nothing is left running when a gather returns.
+ * wakes whoever gathered. Whatever goes wrong meanwhile
+ * (a task fails, the gathering task is cancelled) only cancels the rest: the
+ * count still runs down to zero, and so nothing is left running when a gather
+ * returns.
  */
 #include "async/runtime.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct gather {
     struct async_wait wait;
@@ -48,6 +50,8 @@ static void resume(struct async_callback *end)
 
 static void fail(struct gather *gather, struct async_task *task)
 {
+    if (gather->failed)
+        return;
     gather->failed = task;
     if (gather->stop_on_failure)
         async_queue(&gather->failure);
@@ -60,8 +64,12 @@ static void task_ended(struct async_watcher *watcher,
         CONTAINER_OF(watcher, struct async_gatherer, watcher);
     struct gather *gather = gatherer->gather;
 
-    if (record->result && !gather->failed)
+    if (record->result)
         fail(gather, gatherer->task);
+    /* The parent will not return without its result; that it leaves the list
+       now and not when it is collected is for the cache. */
+    if (record->parent == gather->wait.task)
+        async_leave_parent(record);
     if (gatherer == &record->gatherer)
         gatherer->gather = NULL;
     else
@@ -118,7 +126,7 @@ static size_t watch_all(struct gather *gather)
             continue;
         }
         had_ended = true;
-        if (!gather->failed && (record ? record->result : task->err))
+        if (record ? record->result : task->err)
             fail(gather, task);
     }
     /* What has ended already is told a turn later, too. */
@@ -140,10 +148,11 @@ static int await_unwatched(struct gather *gather)
 
 static bool gathers_itself(const struct gather *gather)
 {
-    for (size_t i = 0; i < gather->n; i++)
-        if (gather->tasks[i].async_private.record == async_current())
-            return true;
-    return false;
+    const struct async_coroutine *current = async_current();
+    const struct async_task *handle = current->handle;
+
+    return handle >= gather->tasks && handle < gather->tasks + gather->n &&
+           handle->async_private.record == current;
 }
 
 static bool cancel_gather(struct async_wait *wait)
@@ -216,10 +225,14 @@ __attribute__((noinline)) void async_reap(struct async_task *tasks, size_t n)
     /* A cancellation is not ours to report, before, during or after. */
     bool cancelled = task->cancel_pending;
     task->cancel_pending = false;
-    struct async_error error = task->error; /* about to be returned, maybe */
+    /* Its latest error is about to be returned, maybe. */
+    int latest = task->error.err;
+    char text[ASYNC_ERRMSG_SIZE];
+    memcpy(text, task->error.text, sizeof text);
     stop(&gather);
     int err = wait_for_all(&gather, "async_reap");
-    task->error = error;
+    task->error.err = latest;
+    memcpy(task->error.text, text, sizeof text);
     task->cancel_pending = cancelled || err == ASYNC_ECANCELED;
 }
 

@@ -15,13 +15,15 @@
 
 /* ---- Memory ------------------------------------------------------------ */
 
+enum { RECORDS_PER_SLAB = 256 };
+
 struct async_coroutine_slab {
     struct async_coroutine_slab *next;
     size_t used;
-    struct async_coroutine records[];
+    struct async_coroutine records[RECORDS_PER_SLAB];
+    /* Of their errors: most have none, and the records stand closer. */
+    char texts[RECORDS_PER_SLAB][ASYNC_ERRMSG_SIZE];
 };
-
-enum { RECORDS_PER_SLAB = 256 };
 
 static struct async_coroutine *take_record(struct async_loop *loop)
 {
@@ -29,20 +31,20 @@ static struct async_coroutine *take_record(struct async_loop *loop)
     struct async_coroutine_slab *slab = loop->slabs;
 
     if (record) {
-        loop->free = record->next_sibling;
+        loop->free = record->next_free;
         return record;
     }
     if (!slab || slab->used == RECORDS_PER_SLAB) {
-        slab = aligned_alloc(ASYNC_CACHE_LINE,
-                             sizeof *slab +
-                                 RECORDS_PER_SLAB * sizeof *slab->records);
+        slab = aligned_alloc(ASYNC_CACHE_LINE, sizeof *slab);
         if (!slab)
             return NULL;
         slab->used = 0;
         slab->next = loop->slabs;
         loop->slabs = slab;
     }
-    return &slab->records[slab->used++];
+    record = &slab->records[slab->used];
+    record->error.text = slab->texts[slab->used++];
+    return record;
 }
 
 struct async_coroutine *async_record_new(void)
@@ -56,13 +58,12 @@ struct async_coroutine *async_record_new(void)
     memcpy(record, &fresh, offsetof(struct async_coroutine, error.text));
     record->number = ++loop->spawned;
     record->serial = loop->first_serial + record->number;
-    record->last_watcher = &record->first_watcher;
     return record;
 }
 
 static void free_record(struct async_coroutine *record)
 {
-    record->next_sibling = async_loop->free;
+    record->next_free = async_loop->free;
     async_loop->free = record;
 }
 
@@ -84,7 +85,7 @@ void async_pin(struct async_coroutine *record)
 void async_unpin(struct async_coroutine *record)
 {
     record->pinned = false;
-    if (record->forgotten)
+    if (!record->serial)
         free_record(record);
 }
 
@@ -182,9 +183,9 @@ static void forget(struct async_coroutine *record)
 {
     async_leave_parent(record);
     record->serial = 0;
-    record->forgotten = true;
-    record->collected_after = async_loop->any_waits;
-    if (!record->pinned)
+    if (record->pinned)
+        record->collected_after = async_loop->any_waits;
+    else
         free_record(record);
 }
 

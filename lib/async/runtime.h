@@ -33,8 +33,8 @@ struct async_loop; /* below */
 /* ---- error.c: an error and its text ------------------------------------ */
 
 struct async_error {
-    int err; /* the error that text belongs to; 0: none */
-    char text[ASYNC_ERRMSG_SIZE];
+    int err;    /* the error that text belongs to; 0: none */
+    char *text; /* ASYNC_ERRMSG_SIZE bytes, which stand elsewhere */
 };
 
 /* Makes err, with this text, the current task's latest error. Returns err. */
@@ -90,50 +90,50 @@ enum { ASYNC_CACHE_LINE = 64 };
  * through the caller's memory, which may be gone by mistake.
  *
  * With many tasks, what a task costs is the number of cache lines that it
- * touches. So the first 64 bytes hold what each step needs, the next what its
- * beginning and its end do, and the last what most tasks never use.
+ * touches. So what stands in a group of 64 bytes is used at the same time.
  */
 struct async_coroutine {
-    _Alignas(ASYNC_CACHE_LINE) struct async_callback step; /* queued: its next
-                                                              step is due */
-    enum async_state state;
-    int result;                /* once it has returned */
-    struct async_wait *wait;   /* what it waits for; NULL once woken */
-    const char *place;         /* where: file:line, or NULL */
-    struct async_stack *stack; /* from its first step until its end */
-    unsigned number;           /* counts the tasks of this run; main is 1 */
-    bool cancel_pending;       /* to be delivered when it next resumes */
-    bool cancel_held;          /* until the outermost shield is left */
-    bool passing_on;           /* a cancellation, at this moment */
-    bool put_off;              /* see async_deliver_cancel() */
+    /* When somebody waits for its end, and then. */
+    _Alignas(ASYNC_CACHE_LINE) int result; /* once it has returned */
+    enum async_state state : 8;
+    bool watched;              /* by async_wait_any */
+    bool noticed;              /* its end, by that */
+    bool pinned;               /* watched, and not noticed yet */
+    unsigned long long serial; /* no other record has it; 0: collected */
+    union {
+        uint64_t ended_as; /* the how many-th of the run to end, from 1 on */
+        struct async_coroutine *next_free; /* once it is collected */
+    };
+    struct async_watcher *last_watcher; /* who waits for its end */
+    struct async_gatherer gatherer;     /* the first gather that does */
 
-    /* Set when it is spawned. */
+    /* At each step. */
+    struct async_callback step; /* queued: its next step is due */
+    struct async_wait *wait;    /* what it waits for; NULL once woken */
+    const char *place;          /* where: file:line, or NULL */
+    struct async_stack *stack;  /* from its first step until its end */
+    struct async_coroutine *last_child;
+    bool cancel_pending; /* to be delivered when it next resumes */
+    bool cancel_held;    /* until the outermost shield is left */
+    bool passing_on;     /* a cancellation, at this moment */
+    bool put_off;        /* see async_deliver_cancel() */
+
+    /* At its first step, and when it leaves its parent. */
     struct async_context context; /* where it goes on: next its function */
     async_fn *fn;
     void *job;
-    unsigned long long serial;       /* no other record ever has it */
-    const struct async_task *handle; /* to be compared only: may dangle */
-
-    /* Who waits for its end. */
-    struct async_watcher *first_watcher, **last_watcher;
-    struct async_gatherer gatherer; /* the first one's */
-
-    /* Whose result it is: children stay listed until they are collected. */
-    struct async_coroutine *parent;
+    struct async_coroutine *parent; /* until its result has been collected */
     struct async_coroutine *next_sibling, *previous_sibling;
-    struct async_coroutine *first_child, *last_child;
 
-    const char *name;       /* the function's */
-    const char *spawned_at; /* file:line; NULL: by the runtime */
-    unsigned shields;       /* async_shield calls that it is in */
-    int cancels;            /* how often it was cancelled */
-    uint64_t ended_as;      /* the how many-th of the run to end, from 1 on */
+    /* When it is spawned, and seldom otherwise. */
+    const struct async_task *handle; /* to be compared only: may dangle */
+    const char *name;                /* the function's */
+    const char *spawned_at;          /* file:line; NULL: by the runtime */
+    struct async_coroutine *first_child;
     struct async_coroutine *next_put_off;
-    bool pinned;    /* async_wait_any is yet to be told of its end */
-    bool forgotten; /* free it then */
-    bool watched;   /* by async_wait_any */
-    bool noticed;   /* its end, by that */
-
+    unsigned number;          /* counts the tasks of this run; main is 1 */
+    unsigned shields;         /* async_shield calls that it is in */
+    int cancels;              /* how often it was cancelled */
     struct async_error error; /* its latest */
 
     /* From here on a new record finds what the last one left. */
@@ -318,7 +318,7 @@ struct async_loop {
     bool takes_signals;    /* this loop is the main thread's */
     struct async_stacks stacks;
     struct async_coroutine_slab *slabs; /* memory of the tasks' records */
-    struct async_coroutine *free;       /* linked by next_sibling */
+    struct async_coroutine *free;
     unsigned spawned;
     struct async_closer *closers;
     struct async_observer *observers;

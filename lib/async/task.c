@@ -20,11 +20,26 @@ bool async_in_task(const char *caller)
 
 /* ---- The end of a task ------------------------------------------------- */
 
+/* Each watcher points to the one before it. */
+static void tell_watchers(struct async_coroutine *task)
+{
+    struct async_watcher *watcher = task->last_watcher, *first = NULL, *next;
+
+    for (; watcher; watcher = next) {
+        next = watcher->next;
+        watcher->next = first;
+        first = watcher;
+    }
+    for (watcher = first; watcher; watcher = next) {
+        next = watcher->next;
+        watcher->ended(watcher, task);
+    }
+}
+
 static void end(struct async_coroutine *task)
 {
     struct async_loop *loop = async_loop;
     struct async_coroutine *parent = task->parent;
-    struct async_watcher *watcher = task->first_watcher, *next;
 
     /* It was cancelled, but never suspended again to be told so. */
     if (task->cancel_pending && !task->result)
@@ -36,10 +51,7 @@ static void end(struct async_coroutine *task)
         task->stack = NULL;
     }
     async_tell(ASYNC_AT_END, task, NULL);
-    for (; watcher; watcher = next) {
-        next = watcher->next;
-        watcher->ended(watcher, task);
-    }
+    tell_watchers(task);
     if (parent && parent->state == ASYNC_LEAVING) {
         if (task->result && task->result != ASYNC_ECANCELED)
             async_report_failed_cleanup(task);
@@ -55,7 +67,7 @@ static bool is_forgotten(const struct async_coroutine *child)
 {
     bool expected = child->cancels && child->result == ASYNC_ECANCELED;
 
-    return child->state != ASYNC_ENDED || (!child->first_watcher && !expected);
+    return child->state != ASYNC_ENDED || (!child->last_watcher && !expected);
 }
 
 enum { MOST_REPORTS = 10 };
@@ -380,9 +392,8 @@ __attribute__((noinline)) void async_spawn_at(struct async_task *task,
 
 void async_watch(struct async_coroutine *task, struct async_watcher *watcher)
 {
-    watcher->next = NULL;
-    *task->last_watcher = watcher;
-    task->last_watcher = &watcher->next;
+    watcher->next = task->last_watcher;
+    task->last_watcher = watcher;
 }
 
 static void queue_late(struct async_watcher *watcher,

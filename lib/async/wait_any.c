@@ -53,7 +53,7 @@ static bool concerns(const struct async_any *any,
     const struct async_task *handle = record->handle;
 
     return handle >= any->tasks && handle < any->tasks + any->n &&
-           !(record->forgotten && record->collected_after < any->number);
+           !(!record->serial && record->collected_after < any->number);
 }
 
 static void notice(struct async_callback *callback)
