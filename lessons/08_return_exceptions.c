@@ -81,13 +81,10 @@ static int each_on_its_own(void *job)
 static void print_each(const struct batch *batch)
 {
     for (int i = 0; i < DOCUMENTS; i++) {
-        int err = batch->tasks[i].err;
-        const char *text = batch->tasks[i].errmsg;
-        if (!err)
+        if (batch->tasks[i].err)
+            printf("Document %d failed: %s\n", i, batch->tasks[i].errmsg);
+        else
             printf("Document %d: %s\n", i, batch->documents[i].result);
-        else /* a cancelled one has a code, and no text of its own */
-            printf("Document %d failed: %s\n", i,
-                   *text ? text : async_strerror(err));
     }
 }
 
