@@ -198,7 +198,8 @@ static int end_operation(struct operation *operation, size_t number,
         *answer = operation->text;
         return 0;
     }
-    int err = operation->text
+    /* An error may be without a text. */
+    int err = operation->text && *operation->text
                   ? async_raise(operation->err, "%s", operation->text)
                   : operation->err;
     free(operation->text);

@@ -7,6 +7,7 @@ extern const struct grader grader_01_first_coroutine;
 extern const struct grader grader_02_gather;
 extern const struct grader grader_03_fix_blocking_call;
 extern const struct grader grader_04_fix_forgotten_await;
+extern const struct grader grader_05_return_exceptions;
 extern const struct grader grader_09_fix_no_semaphore;
 
 const struct grader *const graders[] = {
@@ -14,6 +15,7 @@ const struct grader *const graders[] = {
     &grader_02_gather,
     &grader_03_fix_blocking_call,
     &grader_04_fix_forgotten_await,
+    &grader_05_return_exceptions,
     &grader_09_fix_no_semaphore,
     NULL,
 };
