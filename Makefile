@@ -95,13 +95,20 @@ FLAGS_verify/driver := -DVERIFY_DRIVER
 # Goals that need some include a file that sets LLM_LIBS and the like. If it is
 # missing, make makes it first, by running tools/install-deps, and stops if that
 # fails. Not for `make -n`, which must not install anything.
-LLM_GOALS := mock bench-mock $(BENCHES:%=$(BUILD)/%) $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) $(foreach program,\
+LLM_GOALS := mock bench-mock verify14 verify15 verify16 $(BENCHES:%=$(BUILD)/%) $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) $(foreach program,\
     $(FULL),$(call numbered,$(patsubst %s/,%,$(dir $(program))),$(program)))
 TEST_GOALS := all kit test $(BUILD)/tests/%
 GROUP := $(if $(filter $(TEST_GOALS),$(MAKECMDGOALS)),test,$(if $(filter \
     $(LLM_GOALS),$(MAKECMDGOALS)),llm))
 ifeq ($(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS)))),)
 include $(GROUP:%=build/deps-%.mk)
+endif
+# Grading all exercises installs nothing: where the packages are not known, the
+# judge says which exercises need them, and what brings them.
+ifeq ($(GROUP),)
+ifneq ($(filter verify parts judge_parts test-judge,$(MAKECMDGOALS)),)
+include $(firstword $(wildcard build/deps-llm.mk build/deps-test.mk))
+endif
 endif
 
 build/deps-%.mk: tools/install-deps
@@ -123,6 +130,10 @@ ifneq ($(strip $(shell cat $(BUILD)/flags 2>/dev/null)),$(COMPILE))
 .PHONY: $(BUILD)/flags
 endif
 
+# What a submission may use of the packages: flags to compile, and to link.
+$(BUILD)/packages: $(BUILD)/flags $(wildcard build/deps-*.mk)
+	$(Q)printf '%s\n' '$(PACKAGE_CFLAGS)' '$(LLM_LIBS)' > $@
+
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$< $(MARK))
 	$(Q)mkdir -p $(@D)
@@ -133,7 +144,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 $(BUILD)/verify/%.driver.o: verify/%.c $(BUILD)/flags
 	$(call say,CC,$< (driver) $(MARK))
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) -DVERIFY_DRIVER -MMD -MP -c -o $@ $<
+	$(Q)$(COMPILE) $(PACKAGE_CFLAGS) -DVERIFY_DRIVER -MMD -MP -c -o $@ $<
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$1)
 library = $(BUILD)/lib/lib$1.a
@@ -152,18 +163,26 @@ RUNTIME := $(call library,async)
 LINK = $(CC) $(SANITIZE_FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 
 PLAIN_PROGRAMS := $(PLAIN:%=$(BUILD)/%)
+WEB_SERVER := $(BUILD)/bin/verify_server
 FULL_PROGRAMS := $(FULL:%=$(BUILD)/%) $(BUILD)/bin/mock_llm \
-    $(BENCHES:%=$(BUILD)/%)
+    $(BENCHES:%=$(BUILD)/%) $(WEB_SERVER)
 TEST_PROGRAMS := $(TESTS:%=$(BUILD)/%)
 CHAPTER := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/chapter/*.c))
 FUZZED := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/interpreter.c))
 JUDGE := $(BUILD)/bin/verify
-DRIVERS := $(BUILD)/verify/driver.o $(GRADERS:%=$(BUILD)/%.driver.o)
+WEB_GRADERS := $(filter verify/14_% verify/15_% verify/16_%,$(GRADERS))
+DRIVERS := $(BUILD)/verify/driver.o \
+    $(patsubst %,$(BUILD)/%.driver.o,$(filter-out $(WEB_GRADERS),$(GRADERS)))
+# For those exercises that a web server judges, where its packages are known.
+WEB_PARTS := $(if $(LLM_LIBS),$(WEB_SERVER) $(BUILD)/packages $(foreach \
+    name,llm async_curl scenario,$(call library,$(name))) \
+    $(WEB_GRADERS:%=$(BUILD)/%.driver.o))
 
 $(PLAIN_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(RUNTIME)
 $(FULL:%=$(BUILD)/%) $(BENCHES:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o \
     $(ALL_LIBRARIES)
 $(BUILD)/bin/mock_llm: $(BUILD)/lib/mock_llm/main.o $(ALL_LIBRARIES)
+$(WEB_SERVER): $(BUILD)/verify/server/main.o $(ALL_LIBRARIES)
 $(JUDGE): $(call objects,$(filter-out verify/driver.c,$(wildcard verify/*.c)))
 $(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(filter-out \
     $(TESTS:=.c),$(wildcard tests/*.c))) $(ALL_LIBRARIES)
@@ -247,7 +266,7 @@ verify-chapter: $(CHAPTER)
 # What the judge links a submission with, whatever the judge's own variant: plain
 # parts, and for some checks sanitized ones; without those they are left out.
 .PHONY: parts judge_parts
-parts: $(RUNTIME) $(DRIVERS)
+parts: $(RUNTIME) $(DRIVERS) $(WEB_PARTS)
 	@:
 judge_parts: parts
 ifneq ($(BUILD),$(PARTS))
@@ -299,7 +318,7 @@ vocab:
 # Attacks on the judge, some of which are no C, are left as they are; mutants are
 # wrong on purpose.
 C_FILES := $(wildcard $(foreach folder,lib/* lessons exercises solutions verify \
-    bench tests/fuzz tests/chapter \
+    verify/server bench tests/fuzz tests/chapter \
     verify/alternatives/* verify/mutants/* tests,$(folder)/*.c $(folder)/*.h))
 SHELL_FILES := $(filter-out %/skeletons,$(wildcard tools/*)) tests/run \
     tests/judge.bash $(SCRIPTS) .ci/run \

@@ -32,6 +32,11 @@ static const char *kind_of(bool sanitized)
 
 /* ---- The private folder ------------------------------------------------ */
 
+/* In the linker's order: each may use those behind it. */
+static const char *const llm_libraries[] = {"libllm.a", "libasync_curl.a",
+                                            "libscenario.a"};
+enum { LLM_LIBRARIES = sizeof llm_libraries / sizeof llm_libraries[0] };
+
 /* What programs of one kind are linked with, into a folder of its own. */
 static void copy_parts(const struct build *build, const char *from,
                        const char *kind)
@@ -46,6 +51,9 @@ static void copy_parts(const struct build *build, const char *from,
     folder_copy(path_in(from, "verify/driver.o"),
                 path_in(to.chars, "driver.o"));
     folder_copy(path_in(from, driver), path_in(to.chars, "grader.o"));
+    for (int i = 0; build->grader->uses_llm && i < LLM_LIBRARIES; i++)
+        folder_copy(path_in(path_in(from, "lib").chars, llm_libraries[i]),
+                    path_in(to.chars, llm_libraries[i]));
     folder_give_away(to.chars);
 }
 
@@ -56,6 +64,23 @@ static struct path own_file(const struct build *build, const char *suffix)
 
     snprintf(name, sizeof name, "%s%s", build->grader->name, suffix);
     return path_in(build->folder.chars, name);
+}
+
+/* A header of lib/ that the file may include, at the same place. */
+static void copy_header(const struct build *build, const char *folder,
+                        const char *header)
+{
+    folder_make(path_in(build->folder.chars, folder));
+    folder_copy(path_in("lib", header), path_in(build->folder.chars, header));
+}
+
+/* Whether make has built what the file may use. */
+static bool has_packages(struct build *build)
+{
+    struct path path = path_in(build->kit->plain, "packages");
+
+    return !build->grader->uses_llm ||
+           text_read_file(&build->packages, path.chars, 16 * 1024) == 0;
 }
 
 void build_open(struct build *build, const struct kit *kit,
@@ -70,9 +95,13 @@ void build_open(struct build *build, const struct kit *kit,
     snprintf(header, sizeof header, "%s.h", grader->name);
     folder_write(own_file(build, ".c"), text_chars(source), source->length);
     folder_copy(path_in("exercises", header), own_file(build, ".h"));
-    folder_make(path_in(folder, "async"));
-    folder_copy(path_in("lib", "async/async.h"),
-                path_in(folder, "async/async.h"));
+    copy_header(build, "async", "async/async.h");
+    if (grader->uses_llm) {
+        copy_header(build, "async_curl", "async_curl/async_curl.h");
+        copy_header(build, "llm", "llm/llm.h");
+    }
+    if (!has_packages(build))
+        return;
     copy_parts(build, kit->plain, kind_of(false));
     if (kit->sanitized)
         copy_parts(build, kit->sanitized, kind_of(true));
@@ -123,6 +152,7 @@ void build_remove(struct build *build)
 void build_close(struct build *build)
 {
     build_remove(build);
+    text_free(&build->packages);
     text_free(&build->problem);
     text_free(&build->messages);
     text_free(&build->likely);
@@ -247,15 +277,39 @@ static enum outcome run(struct build *build, char *const *words)
     return stalled || status == 126 || status == 127 ? NOT_BUILT : REFUSED;
 }
 
+/* The packages' flags: make writes those to compile with on the first line, and
+   those to link with on the second. */
+static void add_packages(struct words *words, const struct build *build,
+                         bool link)
+{
+    struct text lines = {0};
+    char *rest;
+
+    text_add(&lines, "%s", text_chars(&build->packages));
+    char *line = strchr(text_chars(&lines), '\n');
+    if (line) {
+        *line = '\0';
+        line = link ? line + 1 : lines.chars;
+    }
+    for (char *word = line ? strtok_r(line, " \n", &rest) : NULL; word;
+         word = strtok_r(NULL, " \n", &rest))
+        add_word(words, word);
+    text_free(&lines);
+}
+
 /* Runs the compiler with these words behind its flags. */
 static enum outcome run_compiler(struct build *build, bool sanitized,
                                  const char *const *more)
 {
     struct words words = {0};
+    bool link = false;
 
     add_flags(&words, build, sanitized);
-    for (; *more; more++)
+    for (; *more; more++) {
         add_word(&words, *more);
+        link |= strncmp(*more, "-Wl,", 4) == 0;
+    }
+    add_packages(&words, build, link);
     enum outcome outcome = run(build, words.list);
     for (size_t i = 0; i < words.count; i++)
         free(words.list[i]);
@@ -460,36 +514,36 @@ static enum outcome compile_sanitized(struct build *build)
     return outcome == BUILT ? run_compiler(build, true, more) : outcome;
 }
 
+/* Of the C library's ways to sleep, and the runtime's, see driver.c. */
+#define WRAPPED                                                                \
+    "-Wl,--wrap=async_yield", "-Wl,--wrap=async_sleep",                        \
+        "-Wl,--wrap=nanosleep", "-Wl,--wrap=clock_nanosleep",                  \
+        "-Wl,--wrap=sleep", "-Wl,--wrap=usleep", "-Wl,--wrap=poll",            \
+        "-Wl,--wrap=ppoll", "-Wl,--wrap=select", "-Wl,--wrap=pselect"
+
 static enum outcome link_program(struct build *build, bool sanitized)
 {
     const char *kind = kind_of(sanitized), *name = build->grader->name;
     char object[128], grader[128], driver[128], library[128];
-    const char *more[] = {"-o",
-                          build_program_path(sanitized),
-                          driver,
-                          grader,
-                          object,
-                          "-Wl,--wrap=async_yield",
-                          "-Wl,--wrap=async_sleep",
-                          "-Wl,--wrap=nanosleep",
-                          "-Wl,--wrap=clock_nanosleep",
-                          "-Wl,--wrap=sleep",
-                          "-Wl,--wrap=usleep",
-                          "-Wl,--wrap=poll",
-                          "-Wl,--wrap=ppoll",
-                          "-Wl,--wrap=select",
-                          "-Wl,--wrap=pselect",
-                          "-Wl,--whole-archive",
-                          library,
-                          "-Wl,--no-whole-archive",
-                          "-lpthread",
-                          "-lm",
-                          NULL};
+    char llm[LLM_LIBRARIES][128];
+    const char *more[32] = {
+        "-o",    build_program_path(sanitized), driver, grader, object,
+        WRAPPED, "-Wl,--whole-archive",         library};
+    size_t n = 0;
 
     snprintf(object, sizeof object, "%s/%s.o", kind, name);
     snprintf(grader, sizeof grader, "%s/grader.o", kind);
     snprintf(driver, sizeof driver, "%s/driver.o", kind);
     snprintf(library, sizeof library, "%s/libasync.a", kind);
+    while (more[n])
+        n++;
+    for (int i = 0; build->grader->uses_llm && i < LLM_LIBRARIES; i++) {
+        snprintf(llm[i], sizeof llm[i], "%s/%s", kind, llm_libraries[i]);
+        more[n++] = llm[i];
+    }
+    more[n++] = "-Wl,--no-whole-archive";
+    more[n++] = "-lpthread";
+    more[n++] = "-lm";
     enum outcome outcome = run_compiler(build, sanitized, more);
     if (outcome == REFUSED && !build->problem.length)
         explain_link_error(build);
@@ -502,6 +556,13 @@ enum outcome build_program(struct build *build, bool sanitized)
 
     if (sanitized && !build->kit->sanitized)
         return NOT_BUILT;
+    if (build->grader->uses_llm && !build->packages.length) {
+        text_add(&build->messages,
+                 "this exercise needs libcurl, libevent, cJSON and PCRE2: "
+                 "`make verify%d` installs them, and builds what uses them\n",
+                 build->grader->number);
+        return NOT_BUILT;
+    }
     enum outcome outcome =
         sanitized ? compile_sanitized(build) : compile_plain(build);
     if (outcome != BUILT)

@@ -234,3 +234,34 @@ bool answers_in_place(struct exam *exam, const struct run *run,
     }
     return true;
 }
+
+bool held(struct exam *exam, const struct run *run)
+{
+    const struct traffic *traffic = &run->traffic;
+    size_t limit = run->scenario->web.hold;
+
+    if (traffic->most_in_flight > limit) {
+        saw(exam, "%zu requests were in flight at a time, %zu are allowed",
+            traffic->most_in_flight, limit);
+        likely(exam,
+               traffic->most_in_flight == limit + 1
+                   ? "one too many: permits is the limit itself"
+                   : "no limit: a permit of the semaphore is taken before "
+                     "each request, and given back after it");
+        return false;
+    }
+    if (!traffic->held.failed)
+        return true;
+    saw(exam,
+        "%zu of %zu were in flight, and nothing else would run, when %s had "
+        "come",
+        traffic->held.found, limit, counted(traffic->held.after, "request"));
+    if (traffic->held.after < limit)
+        likely(exam, traffic->held.found == 1
+                         ? "one after another: spawn all, then gather"
+                         : "fewer at a time than are allowed");
+    else
+        likely(exam, "groups: each waits for its slowest; a slot that is free "
+                     "is used at once");
+    return false;
+}

@@ -45,6 +45,15 @@ int driver_call_blocking(const char *op, size_t i, char **answer);
  */
 int driver_stray(const char *op, long i);
 
+/* ---- A web server ------------------------------------------------------- */
+
+/*
+ * Makes the judge serve the scenario's web server on a port of this machine,
+ * which is returned. From then on the clock is the real one. Called once,
+ * before driver_run().
+ */
+int driver_serve(void);
+
 /* ---- The student's function -------------------------------------------- */
 
 /* Runs fn(job) as a task; returns once it and all that it started have ended.

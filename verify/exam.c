@@ -40,6 +40,21 @@ static const struct limits sanitized_limits = {
     .wall_seconds = 180,
 };
 
+/* With a web server, a program may have a thread for each request. */
+static const struct limits *limits_of(const struct scenario *scenario)
+{
+    static struct limits web[2];
+    const struct limits *usual =
+        scenario->sanitized ? &sanitized_limits : &plain_limits;
+    struct limits *more = &web[scenario->sanitized];
+
+    if (!scenario->web.wanted)
+        return usual;
+    *more = *usual;
+    more->processes = 512;
+    return more;
+}
+
 /* ---- Scenarios --------------------------------------------------------- */
 
 struct played {
@@ -223,13 +238,14 @@ static bool try_once(struct exam *exam, struct played *played)
                                      : "ASAN_OPTIONS=detect_leaks=0",
                            "UBSAN_OPTIONS=print_stacktrace=1", NULL};
     struct path folder = path_in(exam->build.folder.chars, "run");
+    struct path server = path_in(exam->build.kit->plain, "bin/verify_server");
     struct command command = {.arguments = arguments,
                               .environment = environment,
                               .folder = folder.chars,
                               .world = exam->build.folder.chars,
                               .channel = true,
-                              .limits = sanitized ? &sanitized_limits
-                                                  : &plain_limits};
+                              .server = server.chars,
+                              .limits = limits_of(&played->scenario)};
     bool ready = make_run_folder(exam, folder);
     int err = ready ? ledger_run(&played->run, &played->scenario, &command) : 0;
 
@@ -243,6 +259,8 @@ static bool try_once(struct exam *exam, struct played *played)
         give_up(exam, INCONCLUSIVE, "the machine stood still");
     else if (played->run.process.ending == NOT_BEGUN)
         give_up(exam, INCONCLUSIVE, "its sandbox could not be made");
+    else if (played->run.trouble == SERVER_LOST && !played->run.traffic.ready)
+        give_up(exam, INCONCLUSIVE, "the judge's web server does not run here");
     else
         return true;
     return played->run.trouble == SPOILT;

@@ -294,6 +294,11 @@ static bool explain_trouble(struct exam *exam, const struct run *run)
             when(run));
         likely(exam, "a loop that never ends");
         break;
+    case SERVER_LOST:
+        saw(exam, "the web server that it used ended, %s", when(run));
+        likely(exam, "it sent what no server can bear: are these requests "
+                     "HTTP?");
+        break;
     case SPOILT:
         saw(exam, "it changed its own program, or the folder of that");
         likely(exam, "those are the judge's");

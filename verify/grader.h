@@ -31,6 +31,7 @@ struct grader {
     const char *functions;      /* that the file must define, in one line */
     const char *first_step;     /* for whom has not started */
     int lesson;                 /* where to read it up */
+    bool uses_llm;              /* the file may use llm.h, libcurl and cJSON */
     const struct check *checks; /* ended by an empty one */
 };
 
@@ -114,6 +115,10 @@ bool limit_reached(struct exam *exam, const struct run *run);
 /* Whenever time went by there were as many, as long as calls had not begun: a
    slot that gets free is used at once. */
 bool slots_kept_busy(struct exam *exam, const struct run *run, size_t limit);
+
+/* With a web server: its hold filled up, whenever it was to, and never were
+   more in flight. */
+bool held(struct exam *exam, const struct run *run);
 
 /* ---- Why a check fails ------------------------------------------------- */
 

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 /* More than any scenario needs; what a runaway program may cost us. */
 enum {
@@ -339,11 +340,17 @@ static bool heard_returned(struct run *run, int err, char *word)
     if (run->returned_at != NEVER || !text_of(word, &text))
         return false;
     take_prints(run);
+    if (run->scenario->web.wanted) {
+        web_read(run);
+        run->traffic.settling = true;
+    }
     run->returned_at = run->now;
     run->lasted = real_seconds() - run->began;
     run->returned = err;
     run->errmsg = copy_of(text ? text : "");
     run->open_at_return = run->in_flight;
+    if (run->traffic.settling)
+        web_quiet(run, 0);
     return true;
 }
 
@@ -413,7 +420,7 @@ static bool heard(struct run *run, const char *line)
         run->trouble = BUSY;
         return true;
     }
-    return strcmp(line, "closed") == 0;
+    return strcmp(line, "closed") == 0 || strcmp(line, "listening") == 0;
 }
 
 /* ---- The run ----------------------------------------------------------- */
@@ -452,11 +459,49 @@ static void hear_lines(struct run *run, struct text *unread)
         run->trouble = GARBAGE;
 }
 
+/* The socket that came with a message; -1: none did. */
+static int received(struct msghdr *message)
+{
+    const struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    int fd = -1;
+
+    if (header && header->cmsg_level == SOL_SOCKET &&
+        header->cmsg_type == SCM_RIGHTS &&
+        header->cmsg_len == CMSG_LEN(sizeof fd))
+        memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    return fd;
+}
+
+/* The driver sends the one socket that its web server is to listen on; of
+   others, the system drops what has no room, and we what has no use. */
+static ssize_t receive(struct run *run, char *bytes, size_t size)
+{
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec part = {bytes, size};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(run->process.channel, &message, MSG_CMSG_CLOEXEC);
+    int fd = n < 0 ? -1 : received(&message);
+
+    if (fd >= 0 && run->scenario->web.wanted && run->process.server_pid == 0) {
+        if (web_start(run, fd))
+            run->trouble = SERVER_LOST;
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    return n;
+}
+
 /* Returns whether the channel is still open. */
 static bool read_channel(struct run *run, struct text *unread)
 {
     char bytes[16 * 1024];
-    ssize_t n = recv(run->process.channel, bytes, sizeof bytes, 0);
+    ssize_t n = receive(run, bytes, sizeof bytes);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return true;
@@ -488,6 +533,7 @@ int ledger_run(struct run *run, const struct scenario *scenario,
     int err = process_start(&run->process, command);
 
     run->scenario = scenario;
+    run->server = command->server;
     if (err)
         return err;
     run->cancelled_at = run->returned_at = run->gate_found_at = NEVER;
@@ -499,9 +545,15 @@ int ledger_run(struct run *run, const struct scenario *scenario,
     tell(run, "\n");
     tell(run, text_chars(&scenario->parameters));
     tell(run, "go\n");
-    while (!seen_enough(run) && process_wait(&run->process))
+    while (!seen_enough(run) && process_wait(&run->process)) {
+        if (scenario->web.wanted) {
+            if (!web_read(run))
+                run->trouble = SERVER_LOST;
+            web_quiet(run, run->process.quiet);
+        }
         if (!read_channel(run, &unread))
             wait_for_end(run);
+    }
     process_end(&run->process, STOPPED);
     text_free(&unread);
     return 0;
@@ -513,6 +565,7 @@ void ledger_free(struct run *run)
         free(run->prints[i].line);
     for (size_t i = 0; i < run->out_count; i++)
         free(run->outs[i].value);
+    web_free(run);
     free(run->prints);
     free(run->outs);
     free(run->calls);

@@ -5,6 +5,7 @@
 #define VERIFY_LEDGER_H
 
 #include "process.h"
+#include "web.h"
 #include "words.h"
 
 #include <stdbool.h>
@@ -31,6 +32,7 @@ struct scenario {
     bool sanitized;    /* under AddressSanitizer and LeakSanitizer */
     bool real;         /* the clock goes on in real time, only faster */
     struct text parameters; /* lines for the driver */
+    struct web web;         /* a server; then the clock is the real one */
 };
 
 /* How much faster: nobody is to wait long for what earns no points. */
@@ -64,13 +66,14 @@ struct out {
 /* What only the protocol can tell about a program's end. */
 enum trouble {
     NO_TROUBLE,
-    BUSY,     /* yielded for ever at one instant */
-    POLLING,  /* woke up again and again, and nothing came of it */
-    DEADLOCK, /* waited for what nobody would ever do */
-    ENDLESS,  /* called operations, or printed lines, without end */
-    GARBAGE,  /* wrote to the judge's channel itself */
-    DEAF,     /* closed that channel */
-    SPOILT,   /* changed its own program */
+    BUSY,        /* yielded for ever at one instant */
+    POLLING,     /* woke up again and again, and nothing came of it */
+    DEADLOCK,    /* waited for what nobody would ever do */
+    ENDLESS,     /* called operations, or printed lines, without end */
+    GARBAGE,     /* wrote to the judge's channel itself */
+    DEAF,        /* closed that channel */
+    SPOILT,      /* changed its own program */
+    SERVER_LOST, /* its web server ended, or was never there */
 };
 
 struct run {
@@ -90,6 +93,8 @@ struct run {
     bool strayed;     /* an operation was called for no item: */
     long stray;       /* for this number, or -1 */
 
+    struct traffic traffic; /* what a web server saw */
+
     struct print *prints;
     size_t print_count;
 
@@ -104,6 +109,7 @@ struct run {
     bool complete; /* the driver reached its end */
     bool leaks;
 
+    const char *server;   /* the program that is the web server */
     double began, lasted; /* real time: of the first word, until it returned */
     char secret[SECRET_LENGTH + 1];
     long lines; /* that the program said on the channel */

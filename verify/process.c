@@ -112,7 +112,7 @@ static void set_limits(const struct limits *limits)
     limit(RLIMIT_FSIZE, limits->file, limits->file);
     limit(RLIMIT_CORE, 0, 0);
 #ifdef RLIMIT_NPROC
-    size_t processes = sandbox_process_limit();
+    size_t processes = sandbox_process_limit(limits->processes);
     if (processes)
         limit(RLIMIT_NPROC, processes, processes);
 #endif
@@ -241,11 +241,14 @@ int process_start(struct process *process, const struct command *command)
     process->err = (struct stream){.fd = c.err[0]};
     process->channel = c.channel[0];
     process->sandbox = c.sandbox[0];
+    process->server = -1;
+    process->server_pid = 0;
     process->limits = command->limits;
     process->ending = process->gone = RUNNING;
     process->hung_up = false;
     process->last_look = 0;
     process->looks = process->asleep = process->starved = process->deaf = 0;
+    process->quiet = 0;
     process->latest = (struct look){0};
     if (!err)
         err = exec_result(c.failure[0]);
@@ -258,6 +261,39 @@ int process_start(struct process *process, const struct command *command)
         fcntl(process->sandbox, F_SETFL, O_NONBLOCK);
     if (err)
         process_end(process, ENDED);
+    return err;
+}
+
+/* In the child that becomes the server: never returns. */
+static void run_server(char *const *arguments, int ours, int listener)
+{
+    char *const environment[] = {NULL};
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    /* Above those that they are to be, so that none overwrites another. */
+    int socket = fcntl(ours, F_DUPFD_CLOEXEC, CHANNEL + 2);
+    int listens = fcntl(listener, F_DUPFD_CLOEXEC, CHANNEL + 2);
+
+    if (dup2(null, 0) == 0 && dup2(null, 1) == 1 && dup2(null, 2) == 2 &&
+        dup2(socket, CHANNEL) == CHANNEL &&
+        dup2(listens, CHANNEL + 1) == CHANNEL + 1)
+        execve(arguments[0], arguments, environment);
+    _exit(127);
+}
+
+int process_serve(struct process *process, char *const *arguments, int listener)
+{
+    int pair[2] = {-1, -1}, err = open_pair(pair, true);
+
+    if (!err) {
+        process->server_pid = fork();
+        if (process->server_pid == 0)
+            run_server(arguments, pair[1], listener);
+        if (process->server_pid < 0)
+            err = -errno;
+    }
+    close_fd(&pair[1]);
+    close_fd(&listener);
+    process->server = pair[0];
     return err;
 }
 
@@ -305,12 +341,15 @@ void process_end(struct process *process, enum ending why)
     /* Those killed may just have forked, so it takes several rounds. */
     while (process->pid > 0 && reap(process) && real_now() < give_up) {
         kill(-process->pid, SIGKILL);
+        if (process->server_pid > 0)
+            kill(process->server_pid, SIGKILL);
         sandbox_signal(SIGKILL);
         poll(NULL, 0, 1);
     }
     process_drain(process);
     close_fd(&process->channel);
     close_fd(&process->sandbox);
+    close_fd(&process->server);
     close_fd(&process->out.fd);
     close_fd(&process->err.fd);
 }
@@ -441,6 +480,8 @@ static void watch(struct process *process)
     bool ran = look.ticks != before->ticks || look.who != before->who;
     bool asleep = look.known && !look.can_run && !ran;
     process->asleep = asleep ? process->asleep + 1 : 0;
+    /* A system that does not tell who could run has nothing but time. */
+    process->quiet = asleep || !look.known ? process->quiet + 1 : 0;
     process->starved += look.can_run && !ran && !look.unfair;
     process->deaf += process->hung_up;
     process->latest = look;
@@ -492,13 +533,14 @@ bool process_wait(struct process *process)
     enum ending how;
 
     while (process->ending == RUNNING) {
-        struct pollfd fds[3] = {{process->channel, POLLIN, 0},
+        struct pollfd fds[4] = {{process->channel, POLLIN, 0},
                                 {process->out.fd, POLLIN, 0},
-                                {process->err.fd, POLLIN, 0}};
+                                {process->err.fd, POLLIN, 0},
+                                {process->server, POLLIN, 0}};
         /* Soon over, if one end of a connection is closed already. */
         bool closing =
             process->channel < 0 || process->out.fd < 0 || process->err.fd < 0;
-        int n = poll(fds, 3, closing ? 1 : TICK_MS);
+        int n = poll(fds, 4, closing ? 1 : TICK_MS), before = process->looks;
 
         stop_if_interrupted(process);
         process_drain(process);
@@ -506,12 +548,15 @@ bool process_wait(struct process *process)
         watch(process);
         if (process->ending != RUNNING)
             break;
-        if (n > 0 && fds[0].revents) {
-            process->asleep = 0;
+        if (n > 0 && (fds[0].revents || fds[3].revents)) {
+            process->asleep = process->quiet = 0;
             return true;
         }
-        if (!has_ended(process, &how))
+        if (!has_ended(process, &how)) {
+            if (process->server >= 0 && process->looks > before)
+                return true;
             continue;
+        }
         if (readable(process->channel))
             return true; /* its last words */
         /* Children that it left behind may hold the channel open. */

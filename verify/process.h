@@ -21,6 +21,7 @@ struct limits {
     int blocked_seconds; /* in which nothing of it could run */
     int patience;        /* seconds in which it ran, or slept */
     int wall_seconds;    /* the guard against a machine that stands still */
+    size_t processes;    /* and threads, on top of what runs; 0: a few */
 };
 
 /* How a process came to its end. */
@@ -52,6 +53,8 @@ struct process {
     pid_t pid;
     int channel; /* our end, non-blocking; -1: none, or closed */
     int sandbox; /* where its sandbox tells what became of it; -1: none */
+    int server;  /* our end of the socket to its web server; -1: none */
+    pid_t server_pid;
     struct stream out, err;
     const struct limits *limits;
     enum ending ending;
@@ -62,7 +65,8 @@ struct process {
     int looks;                 /* how often, */
     int asleep, starved, deaf; /* and how often it slept (in a row), was not
                                   let run (in all), and had hung up */
-    struct look latest;        /* what the last look saw */
+    int quiet; /* how often nothing of it could run, since it was heard last */
+    struct look latest; /* what the last look saw */
 };
 
 struct command {
@@ -72,6 +76,7 @@ struct command {
     const char *world;        /* in a sandbox, that is all that it sees of
                                  others' folders: this one, or one above */
     bool channel;             /* a socket at descriptor CHANNEL */
+    const char *server;       /* what its web server runs, if it has one */
     const struct limits *limits;
 };
 
@@ -85,8 +90,17 @@ char *path_variable(void);
 int process_start(struct process *process, const struct command *command);
 
 /*
- * Waits until the channel can be read (true), or the process has come to its
- * end (false). The outputs are read meanwhile.
+ * Starts another program beside it, which ends with it: with a socket to us as
+ * descriptor CHANNEL, and listener, which is closed here, behind that. 0, or a
+ * negative errno value.
+ */
+int process_serve(struct process *process, char *const *arguments,
+                  int listener);
+
+/*
+ * Waits until the channel or the server can be read, or, if there is a server,
+ * nothing could run once more (true), or the process has come to its end
+ * (false). The outputs are read meanwhile.
  */
 bool process_wait(struct process *process);
 

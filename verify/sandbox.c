@@ -102,13 +102,14 @@ int sandbox_child(void)
     return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) ? -errno : 0;
 }
 
-size_t sandbox_process_limit(void)
+size_t sandbox_process_limit(size_t more)
 {
     unsigned long all = 0;
+    size_t own = more ? more : SPARE_PROCESSES;
 
     /* That user has no others. */
     if (sandbox_uid() >= FIRST_UID)
-        return SPARE_PROCESSES;
+        return own;
     FILE *load = fopen("/proc/loadavg", "re");
 
     if (!load)
@@ -116,7 +117,7 @@ size_t sandbox_process_limit(void)
     if (fscanf(load, "%*s %*s %*s %*u/%lu", &all) != 1)
         all = 0;
     fclose(load);
-    return all ? all + SPARE_PROCESSES : 0;
+    return all ? all + own : 0;
 }
 
 /* ---- Looking at all descendants ---------------------------------------- */
@@ -324,8 +325,9 @@ bool sandbox_is_shared(void)
     return true;
 }
 
-size_t sandbox_process_limit(void)
+size_t sandbox_process_limit(size_t more)
 {
+    (void)more;
     return 0;
 }
 

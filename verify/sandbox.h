@@ -29,8 +29,9 @@ bool sandbox_is_shared(void);
  */
 int sandbox_child(void);
 
-/* At most so many processes may the child's user have; 0: not known. */
-size_t sandbox_process_limit(void);
+/* At most so many processes may the child's user have, if it gets more of its
+   own (0: the usual few); 0: not known. */
+size_t sandbox_process_limit(size_t more);
 
 /* What all descendants of the judge are at, at one moment. */
 struct look {
