@@ -94,9 +94,9 @@ static void shuffle(struct exam *exam, size_t *order, size_t n)
 }
 
 /* Durations of some tenths of a second, in whole hundredths if n allows it. */
-static void draw_answers(struct exam *exam, struct scenario *scenario)
+static void draw_answers(struct exam *exam, struct answer *answers, size_t n)
 {
-    size_t n = scenario->n, *order = must_calloc(n, sizeof *order);
+    size_t *order = must_calloc(n, sizeof *order);
     int64_t step = n > 100 ? MILLISECOND : 10 * MILLISECOND;
     int64_t first = (int64_t)(10 + draw(exam, 30)) * 10 * MILLISECOND;
 
@@ -104,7 +104,7 @@ static void draw_answers(struct exam *exam, struct scenario *scenario)
         step *= (int64_t)(3 + draw(exam, 8));
     shuffle(exam, order, n);
     for (size_t i = 0; i < n; i++) {
-        struct answer *answer = &scenario->answers[i];
+        struct answer *answer = &answers[i];
 
         answer->after = first + step * (int64_t)order[i];
         for (int c = 0; c < 10; c++)
@@ -121,10 +121,24 @@ struct scenario *scenario_new(struct exam *exam, size_t n)
     played->next = exam->played;
     exam->played = played;
     scenario->n = n;
+    scenario->tries = 1;
     scenario->answers = must_calloc(n, sizeof scenario->answers[0]);
-    draw_answers(exam, scenario);
+    draw_answers(exam, scenario->answers, n);
     text_add(&scenario->parameters, "param n =%zu\n", n);
     return scenario;
+}
+
+void scenario_tries(struct exam *exam, struct scenario *scenario, size_t tries)
+{
+    size_t n = scenario->n;
+    struct answer *answers = must_calloc(n * tries, sizeof *answers);
+
+    memcpy(answers, scenario->answers, n * sizeof *answers);
+    free(scenario->answers);
+    scenario->answers = answers;
+    scenario->tries = tries;
+    for (size_t i = 1; i < tries; i++)
+        draw_answers(exam, answers + i * n, n);
 }
 
 void scenario_text(struct scenario *scenario, const char *name,

@@ -48,6 +48,13 @@ extern const struct grader *const graders[];
  */
 struct scenario *scenario_new(struct exam *exam, size_t n);
 
+/*
+ * Gives each item as many answers, to its first, second ... call; further calls
+ * get the last one again. They are as new as the first ones: answer_to() is
+ * where to change them. Without this, all calls of an item get the same answer.
+ */
+void scenario_tries(struct exam *exam, struct scenario *scenario, size_t tries);
+
 /* One more value of a parameter, which driver_text() and driver_seconds() give
    to the driver: the first is item 0's. */
 void scenario_text(struct scenario *scenario, const char *name,

@@ -96,10 +96,18 @@ static bool open_call(const struct call *call)
     return call->ended == NEVER && call->gone == NEVER;
 }
 
-static const struct answer *answer_to(const struct run *run,
+struct answer *answer_to(const struct scenario *scenario, size_t item,
+                         size_t nth)
+{
+    size_t try = nth < scenario->tries ? nth : scenario->tries - 1;
+
+    return &scenario->answers[try * scenario->n + item];
+}
+
+static const struct answer *answer_of(const struct run *run,
                                       const struct call *call)
 {
-    return &run->scenario->answers[call->item];
+    return answer_to(run->scenario, call->item, call->nth);
 }
 
 static bool gate_holds(const struct run *run)
@@ -126,7 +134,7 @@ static void let_through(struct run *run)
     for (size_t i = 0; i < run->call_count; i++)
         if (stands_at_gate(&run->calls[i]))
             run->calls[i].due =
-                run->now + answer_to(run, &run->calls[i])->after;
+                run->now + answer_of(run, &run->calls[i])->after;
 }
 
 /* The gate opens if enough calls are there. */
@@ -172,7 +180,7 @@ static bool cancel_is_due(const struct run *run, int64_t by)
 
 static void answer_call(struct run *run, struct call *call)
 {
-    const struct answer *answer = answer_to(run, call);
+    const struct answer *answer = answer_of(run, call);
     char *word = word_of(answer->text);
     struct text line = {0};
 
@@ -303,13 +311,14 @@ static bool heard_begin(struct run *run, size_t number, const char *op,
         return true;
     }
     struct call call = {.item = item,
+                        .nth = calls_of(run, op, item),
                         .begun = run->now,
                         .ended = NEVER,
                         .gone = NEVER,
                         .due = INT64_MAX};
     snprintf(call.op, sizeof call.op, "%s", op);
     if (!gate_holds(run) || !is_gated(run->scenario, op))
-        call.due = run->now + answer_to(run, &call)->after;
+        call.due = run->now + answer_of(run, &call)->after;
     run->calls = must_grow(run->calls, run->call_count, sizeof run->calls[0]);
     run->calls[run->call_count++] = call;
     if (++run->in_flight > run->most_in_flight)

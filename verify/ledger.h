@@ -25,7 +25,8 @@ struct answer {
 
 struct scenario {
     size_t n;               /* items */
-    struct answer *answers; /* one for each */
+    size_t tries;           /* the first calls of each have their own answers */
+    struct answer *answers; /* n for the first try, then n for the second ... */
     size_t gate;       /* nobody is answered before so many are in flight */
     const char *gated; /* it is for this operation only; NULL: for all */
     int64_t cancel_at; /* when the student's function is cancelled; 0: never */
@@ -46,6 +47,7 @@ enum { NEVER = -1 };
 struct call {
     char op[32];
     size_t item;
+    size_t nth;                 /* of the calls of op for this item, from 0 */
     int64_t begun, ended, gone; /* called; answered; cancelled */
     int64_t due;                /* INT64_MAX while the gate is closed */
 };
@@ -139,6 +141,10 @@ size_t calls_of(const struct run *run, const char *op, size_t item);
 
 /* How many calls of an operation were in flight at most. */
 size_t most_of(const struct run *run, const char *op);
+
+/* The answer to an item's nth call; after the last try's, that one again. */
+struct answer *answer_to(const struct scenario *scenario, size_t item,
+                         size_t nth);
 
 /* The item's first call of an operation, or NULL. */
 const struct call *call_of(const struct run *run, const char *op, size_t item);
