@@ -187,6 +187,8 @@ $(JUDGE): $(call objects,$(filter-out verify/driver.c,$(wildcard verify/*.c)))
 $(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(filter-out \
     $(TESTS:=.c),$(wildcard tests/*.c))) $(ALL_LIBRARIES)
 
+$(BUILD)/tests/test_backoff: $(BUILD)/verify/backoff.o
+
 $(FUZZED) $(CHAPTER): %: %.o $(RUNTIME)
 
 $(FULL_PROGRAMS): LDLIBS = $(LLM_LIBS)

@@ -160,6 +160,104 @@ bool each_called_once(struct exam *exam, const struct run *run, const char *op)
     return false;
 }
 
+bool called(struct exam *exam, const struct run *run, const char *op,
+            size_t item, size_t times)
+{
+    size_t seen = calls_of(run, op, item);
+
+    if (seen == times)
+        return true;
+    saw(exam, "%s instead of %zu", counted(seen, "attempt"), times);
+    if (seen == 0)
+        likely(exam, "it returns before it has called anything");
+    else if (seen < times)
+        likely(exam, "too few: max_retries counts what comes after the first "
+                     "attempt, so that there are max_retries + 1");
+    else
+        likely(exam, "too many: max_retries + 1 attempts, and none after a "
+                     "success or an error that is final");
+    return false;
+}
+
+/* The waits before each retry, over all items; waits has room for all. */
+static void gather_waits(const struct run *run, const char *op,
+                         struct waits *waits, size_t retries)
+{
+    int64_t *ended = must_calloc(run->scenario->n, sizeof *ended);
+
+    for (size_t k = 0; k < retries; k++)
+        waits[k] = (struct waits){INT64_MAX, 0};
+    for (size_t i = 0; i < run->call_count; i++) {
+        const struct call *call = &run->calls[i];
+        int64_t wait = call->begun - ended[call->item];
+
+        if (strcmp(call->op, op) != 0)
+            continue;
+        ended[call->item] = call->ended;
+        if (call->nth == 0 || call->nth > retries)
+            continue;
+        struct waits *seen = &waits[call->nth - 1];
+        if (wait < seen->shortest)
+            seen->shortest = wait;
+        if (wait > seen->longest)
+            seen->longest = wait;
+    }
+    free(ended);
+}
+
+/* "0.4 s, 0.5 to 0.8 s" */
+static void add_waits(struct text *text, const struct waits *waits, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        double from = (double)waits[k].shortest / 1e9;
+        double to = (double)waits[k].longest / 1e9;
+
+        text_add(text, k ? ", " : "");
+        if (to - from >= 0.01)
+            text_add(text, "%.2f to ", from);
+        text_add(text, "%.2f s", to);
+    }
+}
+
+bool backs_off(struct exam *exam, const struct run *run, const char *op,
+               size_t retries, int64_t base, int64_t limit)
+{
+    struct waits waits[16];
+    struct text line = {0};
+
+    for (size_t i = 0; i < run->scenario->n; i++)
+        if (!called(exam, run, op, i, retries + 1))
+            return false;
+    gather_waits(run, op, waits, retries);
+    const char *mistake = backoff_mistake(waits, retries, base, limit);
+    if (!mistake)
+        return never_blocked(exam, run);
+    add_waits(&line, waits, retries);
+    saw(exam, "waits of %s", text_chars(&line));
+    text_free(&line);
+    if (!*run->blocker || never_blocked(exam, run))
+        likely(exam, "%s", mistake);
+    return false;
+}
+
+bool no_wait_at_the_end(struct exam *exam, const struct run *run)
+{
+    int64_t ended = 0;
+
+    for (size_t i = 0; i < run->call_count; i++)
+        if (run->calls[i].ended > ended)
+            ended = run->calls[i].ended;
+    if (same_time(run->returned_at, ended))
+        return true;
+    saw(exam, "the last attempt ended at %s, and your function returned at %s",
+        in_seconds(ended), in_seconds(run->returned_at));
+    likely(exam, run->returned_at > ended
+                     ? "a wait after the last attempt, when nothing comes any "
+                       "more: ask for the last one before you wait"
+                     : "it does not wait for what it has started");
+    return false;
+}
+
 bool all_in_flight(struct exam *exam, const struct run *run)
 {
     const char *gated = run->scenario->gated;

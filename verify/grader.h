@@ -10,6 +10,7 @@
 #define VERIFY_GRADER_H
 
 #include "async/async.h"
+#include "backoff.h"
 #include "ledger.h"
 
 struct exam;
@@ -97,6 +98,22 @@ bool stopped_at_once(struct exam *exam, const struct run *run);
 
 /* The operation was called once for each item. */
 bool each_called_once(struct exam *exam, const struct run *run, const char *op);
+
+/* The operation was called so often for this item. */
+bool called(struct exam *exam, const struct run *run, const char *op,
+            size_t item, size_t times);
+
+/*
+ * It was called retries + 1 times for each item, and the waits between double,
+ * from base on; none is longer than limit (INT64_MAX: any length). The scenario
+ * has at least BACKOFF_JOBS items, all of whose calls fail; backoff.h has the
+ * rule.
+ */
+bool backs_off(struct exam *exam, const struct run *run, const char *op,
+               size_t retries, int64_t base, int64_t limit);
+
+/* It returned when the last call had ended, and not later. */
+bool no_wait_at_the_end(struct exam *exam, const struct run *run);
 
 /* The scenario's gate filled up. */
 bool all_in_flight(struct exam *exam, const struct run *run);

@@ -1,0 +1,103 @@
+/*
+ * backoff.c - whether waits grow as they should, and what is wrong if not.
+ *
+ * The idea: whatever the random part, the longest wait of many jobs is known.
+ * It comes close to base * 2^k if the random part only shortens the waits, and
+ * stays below one and a half times that if it makes them longer. Waits that
+ * grow more slowly fall below, after four of them even with half more.
+ */
+#include "backoff.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+int64_t backoff_wait(size_t k, int64_t base, int64_t limit)
+{
+    return base > limit >> k ? limit : base << k;
+}
+
+/* To a twentieth, which a random part does not hide. */
+static bool about(int64_t a, int64_t b)
+{
+    return llabs(a - b) <= b / 20 + 1000;
+}
+
+/*
+ * Full jitter, from 0 to all of the wait, is the kind that comes shortest: the
+ * longest of 200 stays below nine tenths once in a thousand million times.
+ * Without a random part there is nothing to allow for. (Cut off by the limit,
+ * waits with a random part may look the same.)
+ */
+static bool is_right(const struct waits *waits, int64_t wanted, int64_t limit)
+{
+    bool cut = wanted > limit / 3 * 2;
+    int64_t most = cut ? limit : wanted + wanted / 2;
+
+    if (!cut && waits->longest - waits->shortest <= wanted / 100)
+        return llabs(waits->longest - wanted) <= wanted / 100;
+    return waits->longest >= wanted / 10 * 9 && waits->longest - 1000 <= most;
+}
+
+/* Whether the waits are about times * (base * 2^k) / parts. */
+static bool follow(const struct waits *waits, size_t n, int64_t base,
+                   int64_t times, int64_t parts)
+{
+    for (size_t k = 0; k < n; k++)
+        if (!about(waits[k].longest, (base << k) * times / parts))
+            return false;
+    return true;
+}
+
+/* Whether the waits grow by about the same amount each time. */
+static bool grow_by(const struct waits *waits, size_t n, int64_t step)
+{
+    for (size_t k = 0; k < n; k++)
+        if (!about(waits[k].longest, waits[0].longest + (int64_t)k * step))
+            return false;
+    return true;
+}
+
+static const char *name_mistake(const struct waits *waits, size_t n,
+                                int64_t base)
+{
+    int64_t first = waits[0].longest;
+
+    if (n > 1 && first <= 1000 && waits[1].longest <= 1000)
+        return "no wait between the attempts: async_sleep(base_delay) before "
+               "the first retry, and twice as long each time";
+    if (first <= 1000)
+        return "no wait before the first retry: it is base_delay";
+    if (about(first, 1000 * base))
+        return "1000 times too long: async_sleep() takes seconds";
+    if (n > 1 && grow_by(waits, n, 0))
+        return "the wait stays the same: each is to be twice as long as the "
+               "one before";
+    if (n > 2 && grow_by(waits, n, waits[1].longest - first))
+        return "it grows by the same amount each time, which is linear: each "
+               "is to be twice as long as the one before";
+    if (follow(waits, n, base, 2, 1))
+        return "one doubling too many: the first wait is base_delay, not twice "
+               "that";
+    if (follow(waits, n, base, 1, 2))
+        return "half of it: the first wait is base_delay";
+    if (follow(waits, n, first, 1, 1))
+        return "it doubles, but does not begin with base_delay, which comes in "
+               "the job; a random part is drawn anew for each wait";
+    return "wait k is base_delay * 2^k, k being 0 for the first; a random part "
+           "may make it up to half longer, or shorter";
+}
+
+const char *backoff_mistake(const struct waits *waits, size_t n, int64_t base,
+                            int64_t limit)
+{
+    bool right = true;
+
+    for (size_t k = 0; k < n; k++) {
+        if (waits[k].longest - 1000 > limit && right)
+            return "longer than max_delay: take the smaller of the two, after "
+                   "the random part";
+        right =
+            right && is_right(&waits[k], backoff_wait(k, base, limit), limit);
+    }
+    return right ? NULL : name_mistake(waits, n, base);
+}
