@@ -8,6 +8,7 @@ extern const struct grader grader_02_gather;
 extern const struct grader grader_03_fix_blocking_call;
 extern const struct grader grader_04_fix_forgotten_await;
 extern const struct grader grader_05_return_exceptions;
+extern const struct grader grader_08_retry;
 extern const struct grader grader_09_fix_no_semaphore;
 
 const struct grader *const graders[] = {
@@ -16,6 +17,7 @@ const struct grader *const graders[] = {
     &grader_03_fix_blocking_call,
     &grader_04_fix_forgotten_await,
     &grader_05_return_exceptions,
+    &grader_08_retry,
     &grader_09_fix_no_semaphore,
     NULL,
 };

@@ -1,0 +1,22 @@
+/* fails f: what the wait returned is overwritten */
+#include "08_retry.h"
+
+#include <errno.h>
+
+int retry(void *job)
+{
+    struct retry *how = job;
+    double wait = how->base_delay;
+
+    int err;
+    for (;;) {
+        how->attempts++;
+        err = how->operation(how->job);
+        if (err == 0 || err == ASYNC_ECANCELED)
+            return err;
+        if (how->attempts > how->max_retries || !how->worth_retrying(err))
+            return err;
+        err = async_sleep(wait);
+        wait *= 2;
+    }
+}

@@ -1,0 +1,23 @@
+/* fails a b c d: an attempt more than max_retries + 1 */
+#include "08_retry.h"
+
+#include <errno.h>
+
+int retry(void *job)
+{
+    struct retry *how = job;
+    double wait = how->base_delay;
+
+    for (;;) {
+        how->attempts++;
+        int err = how->operation(how->job);
+        if (err == 0 || err == ASYNC_ECANCELED)
+            return err;
+        if (how->attempts > how->max_retries + 1 || !how->worth_retrying(err))
+            return err;
+        err = async_sleep(wait);
+        if (err)
+            return err;
+        wait *= 2;
+    }
+}

@@ -1,0 +1,25 @@
+/* fails a b: the error keeps its number, and gets another text */
+#include "08_retry.h"
+
+#include <errno.h>
+
+int retry(void *job)
+{
+    struct retry *how = job;
+    double wait = how->base_delay;
+
+    for (;;) {
+        how->attempts++;
+        int err = how->operation(how->job);
+        if (err == 0 || err == ASYNC_ECANCELED)
+            return err;
+        if (!how->worth_retrying(err))
+            return err;
+        if (how->attempts > how->max_retries)
+            return async_raise(err, "failed after %d attempts", how->attempts);
+        err = async_sleep(wait);
+        if (err)
+            return err;
+        wait *= 2;
+    }
+}
