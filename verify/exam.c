@@ -80,6 +80,11 @@ static bool ordered(const size_t *order, size_t n)
     return n > 1 && (up == n || (down == n && n > 2));
 }
 
+bool first_seed(const struct exam *exam)
+{
+    return exam->round == 0;
+}
+
 static void shuffle(struct exam *exam, size_t *order, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -451,9 +456,11 @@ static void run_check(struct exam *exam, const struct check *check)
                 missing->verdict == INCONCLUSIVE ? INCONCLUSIVE : NOT_REACHED,
                 "needs %c", missing->check->letter);
     /* The worst counts, and so nothing is left to learn after a failure. */
-    for (size_t i = 0; !missing && i < exam->seeds.count; i++)
+    for (size_t i = 0; !missing && i < exam->seeds.count; i++) {
+        exam->round = i;
         if (!passes_with(exam, check, exam->seeds.list[i]))
             break;
+    }
     result->seconds = real_seconds() - began;
 }
 

@@ -201,6 +201,12 @@ static const char *when(const struct run *run)
 
     if (run->returned_at != NEVER)
         return "after your function had returned";
+    if (run->scenario->web.wanted) {
+        snprintf(text, sizeof text, "at %s, with %s in flight",
+                 in_seconds(run->now),
+                 counted(run->traffic.in_flight, "request"));
+        return text;
+    }
     snprintf(text, sizeof text, "at %s on its clock, with %s in flight",
              in_seconds(run->now), counted(run->in_flight, "call"));
     return text;
@@ -336,6 +342,13 @@ static void explain_limit(struct exam *exam, const struct run *run)
         likely(exam, "a loop that never ends, and never waits");
         break;
     case BLOCKED:
+        if (run->traffic.in_flight > 0) {
+            saw(exam, "nothing happened for %d s, %s", limits->blocked_seconds,
+                when(run));
+            likely(exam, "it waits for an answer that never comes: a time-out "
+                         "for each attempt");
+            break;
+        }
         saw(exam, "it hung for %d s in a call that blocks, %s",
             limits->blocked_seconds, when(run));
         likely(exam, "sleep(), a lock, or reading from standard input: they "

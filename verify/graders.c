@@ -10,6 +10,7 @@ extern const struct grader grader_04_fix_forgotten_await;
 extern const struct grader grader_05_return_exceptions;
 extern const struct grader grader_08_retry;
 extern const struct grader grader_09_fix_no_semaphore;
+extern const struct grader grader_15_rate_limited_processor;
 
 const struct grader *const graders[] = {
     &grader_01_first_coroutine,
@@ -19,5 +20,6 @@ const struct grader *const graders[] = {
     &grader_05_return_exceptions,
     &grader_08_retry,
     &grader_09_fix_no_semaphore,
+    &grader_15_rate_limited_processor,
     NULL,
 };

@@ -559,6 +559,7 @@ int ledger_run(struct run *run, const struct scenario *scenario,
             if (!web_read(run))
                 run->trouble = SERVER_LOST;
             web_quiet(run, run->process.quiet);
+            take_prints(run);
         }
         if (!read_channel(run, &unread))
             wait_for_end(run);

@@ -196,7 +196,7 @@ bool web_read(struct run *run)
         if (n > 0)
             text_add_bytes(unread, bytes, (size_t)n);
     }
-    run->now = (int64_t)((real_seconds() - run->began) * 1e9);
+    run->now = (int64_t)((real_seconds() - run->began) * 1e3) * MILLISECOND;
     while (unread->length > 0 && (end = strchr(unread->chars, '\n'))) {
         *end = '\0';
         if (!heard(run, unread->chars))
