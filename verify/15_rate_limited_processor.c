@@ -93,7 +93,6 @@ void driver_main(void)
 
 #include "grader.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,17 +160,6 @@ static long number_of(const struct run *run, size_t i, const char *field)
     const char *value = out_of(run, i, field);
 
     return value ? atol(value) : -1;
-}
-
-/* One URL's failure is no error of the batch. */
-static bool went_on(struct exam *exam, const struct run *run)
-{
-    if (succeeded(exam, run))
-        return true;
-    if (run->returned < 0 && run->returned != -ENOSYS)
-        likely(exam, "what one URL fails with is its own: its result says so, "
-                     "the function returns 0, and the others go on");
-    return false;
 }
 
 static bool succeeded_item(struct exam *exam, const struct run *run, size_t i)

@@ -89,7 +89,23 @@ bool succeeded(struct exam *exam, const struct run *run)
         return false;
     saw(exam, "your function returned %s (%s) at %s", error_name(run->returned),
         quoted(run->errmsg), in_seconds(run->returned_at));
-    likely(exam, "an error that nobody asked for: where does it come from?");
+    if (said(run, "async: deadlock"))
+        likely(exam, "a deadlock, see the table: each task waits for another, "
+                     "or for a permit that was not released on some path");
+    else
+        likely(exam, "an error that nobody asked for: where does it come "
+                     "from?");
+    return false;
+}
+
+bool went_on(struct exam *exam, const struct run *run)
+{
+    if (succeeded(exam, run))
+        return true;
+    if (run->returned < 0 && run->returned != -ENOSYS &&
+        !said(run, "async: deadlock"))
+        likely(exam, "what one item fails with is its own: its result says so, "
+                     "the function returns 0, and the others go on");
     return false;
 }
 
@@ -333,33 +349,73 @@ bool answers_in_place(struct exam *exam, const struct run *run,
     return true;
 }
 
-bool held(struct exam *exam, const struct run *run)
+bool hold_reached(struct exam *exam, const struct run *run)
 {
     const struct traffic *traffic = &run->traffic;
     size_t limit = run->scenario->web.hold;
 
-    if (traffic->most_in_flight > limit) {
-        saw(exam, "%zu requests were in flight at a time, %zu are allowed",
-            traffic->most_in_flight, limit);
-        likely(exam,
-               traffic->most_in_flight == limit + 1
-                   ? "one too many: permits is the limit itself"
-                   : "no limit: a permit of the semaphore is taken before "
-                     "each request, and given back after it");
-        return false;
-    }
-    if (!traffic->held.failed)
+    if (traffic->most_in_flight >= limit)
         return true;
     saw(exam,
         "%zu of %zu were in flight, and nothing else would run, when %s had "
         "come",
         traffic->held.found, limit, counted(traffic->held.after, "request"));
-    if (traffic->held.after < limit)
-        likely(exam, traffic->held.found == 1
-                         ? "one after another: spawn all, then gather"
-                         : "fewer at a time than are allowed");
-    else
-        likely(exam, "groups: each waits for its slowest; a slot that is free "
-                     "is used at once");
+    likely(exam, traffic->most_in_flight <= 1
+                     ? "one after another: spawn all, then gather"
+                     : "fewer at a time than are allowed");
+    return false;
+}
+
+bool hold_not_exceeded(struct exam *exam, const struct run *run)
+{
+    size_t most = run->traffic.most_in_flight, limit = run->scenario->web.hold;
+
+    if (most <= limit)
+        return true;
+    saw(exam, "%zu requests were in flight at a time, %zu are allowed", most,
+        limit);
+    likely(exam, most == limit + 1
+                     ? "one too many: permits is the limit itself"
+                     : "no limit: a permit of the semaphore is taken before "
+                       "each request, and given back after it");
+    return false;
+}
+
+bool hold_refilled(struct exam *exam, const struct run *run)
+{
+    const struct held *held = &run->traffic.held;
+
+    if (!held->failed)
+        return true;
+    saw(exam,
+        "after one was answered, %zu of %zu were in flight, and nothing else "
+        "would run, when %s had come",
+        held->found, run->scenario->web.hold, counted(held->after, "request"));
+    likely(exam, "groups: each waits for its slowest; a slot that is free is "
+                 "used at once");
+    return false;
+}
+
+bool held(struct exam *exam, const struct run *run)
+{
+    return hold_reached(exam, run) && hold_not_exceeded(exam, run) &&
+           hold_refilled(exam, run);
+}
+
+bool unseen(struct exam *exam, const struct run *run, const char *secret)
+{
+    const char *where = NULL;
+
+    if (strstr(text_chars(&run->process.out.kept), secret))
+        where = "standard output";
+    if (strstr(text_chars(&run->process.err.kept), secret))
+        where = "standard error";
+    for (size_t i = 0; i < run->out_count; i++)
+        if (run->outs[i].value && strstr(run->outs[i].value, secret))
+            where = run->outs[i].field;
+    if (!where)
+        return true;
+    saw(exam, "the API key stands in %s", where);
+    likely(exam, "a key is money: it is in no output, no error, no log");
     return false;
 }

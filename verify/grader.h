@@ -96,6 +96,9 @@ bool never_blocked(struct exam *exam, const struct run *run);
 /* The student's function returned 0, and all tasks were awaited. */
 bool succeeded(struct exam *exam, const struct run *run);
 
+/* The same, of a function to which the failure of one item is no error. */
+bool went_on(struct exam *exam, const struct run *run);
+
 /* It was cancelled, and returned ASYNC_ECANCELED at that instant with nothing
    left in flight. */
 bool stopped_at_once(struct exam *exam, const struct run *run);
@@ -144,9 +147,18 @@ bool limit_reached(struct exam *exam, const struct run *run);
    slot that gets free is used at once. */
 bool slots_kept_busy(struct exam *exam, const struct run *run, size_t limit);
 
-/* With a web server: its hold filled up, whenever it was to, and never were
-   more in flight. */
+/*
+ * With a web server, and a hold: as many were in flight at some time; never
+ * more; and as many again, whenever one had been answered, until none was left.
+ * held() is all three.
+ */
+bool hold_reached(struct exam *exam, const struct run *run);
+bool hold_not_exceeded(struct exam *exam, const struct run *run);
+bool hold_refilled(struct exam *exam, const struct run *run);
 bool held(struct exam *exam, const struct run *run);
+
+/* That text stands in nothing that the program printed or left. */
+bool unseen(struct exam *exam, const struct run *run, const char *secret);
 
 /* ---- Why a check fails ------------------------------------------------- */
 

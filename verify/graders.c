@@ -10,6 +10,7 @@ extern const struct grader grader_04_fix_forgotten_await;
 extern const struct grader grader_05_return_exceptions;
 extern const struct grader grader_08_retry;
 extern const struct grader grader_09_fix_no_semaphore;
+extern const struct grader grader_14_concurrent_llm_client;
 extern const struct grader grader_15_rate_limited_processor;
 
 const struct grader *const graders[] = {
@@ -22,4 +23,8 @@ const struct grader *const graders[] = {
     &grader_09_fix_no_semaphore,
     &grader_15_rate_limited_processor,
     NULL,
+    &grader_01_first_coroutine,        &grader_02_gather,
+    &grader_03_fix_blocking_call,      &grader_04_fix_forgotten_await,
+    &grader_09_fix_no_semaphore,       &grader_14_concurrent_llm_client,
+    &grader_15_rate_limited_processor, NULL,
 };

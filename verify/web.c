@@ -238,3 +238,42 @@ size_t requests_to(const struct run *run, const char *path)
         n++;
     return n;
 }
+
+const struct request *request_about(const struct run *run, const char *word,
+                                    size_t k)
+{
+    for (size_t i = 0; i < run->traffic.count; i++) {
+        const struct request *request = &run->traffic.requests[i];
+
+        if (request->prompt && strstr(request->prompt, word) && k-- == 0)
+            return request;
+    }
+    return NULL;
+}
+
+size_t requests_about(const struct run *run, const char *word)
+{
+    size_t n = 0;
+
+    while (request_about(run, word, n))
+        n++;
+    return n;
+}
+
+long tokens_of_all(const struct run *run)
+{
+    long sum = 0;
+
+    for (size_t i = 0; i < run->traffic.count; i++)
+        sum += run->traffic.requests[i].tokens;
+    return sum;
+}
+
+int64_t cost_of_all(const struct run *run)
+{
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < run->traffic.count; i++)
+        sum += run->traffic.requests[i].cost;
+    return sum;
+}

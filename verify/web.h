@@ -84,6 +84,15 @@ const struct request *request_to(const struct run *run, const char *path,
 /* How many there were. */
 size_t requests_to(const struct run *run, const char *path);
 
+/* The same of chats, whose prompt has this word. */
+const struct request *request_about(const struct run *run, const char *word,
+                                    size_t k);
+size_t requests_about(const struct run *run, const char *word);
+
+/* Of all requests that were answered wholly and rightly. */
+long tokens_of_all(const struct run *run);
+int64_t cost_of_all(const struct run *run);
+
 /* How many looks it takes until a program does no more by itself; and until
    nothing will come, although it should. */
 enum { SETTLED_LOOKS = 4, STUCK_LOOKS = 50 };
