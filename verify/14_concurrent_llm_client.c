@@ -155,20 +155,12 @@ static void fault(struct scenario *scenario, size_t i, const char *what)
 
 /* ---- What a run holds -------------------------------------------------- */
 
-/* A number of the item's, -1 if it was not told. */
-static long number_of(const struct run *run, size_t i, const char *field)
-{
-    const char *value = out_of(run, i, field);
-
-    return value ? atol(value) : -1;
-}
-
 static bool succeeded_item(struct exam *exam, const struct run *run, size_t i)
 {
     const char *word = word_of_item(run->scenario, i);
     const char *response = out_of(run, i, "response");
 
-    if (number_of(run, i, "success") != 1) {
+    if (out_number(run, i, "success") != 1) {
         saw(exam,
             "completion %zu has success false, its error is %s; the server "
             "sent %s for it",
@@ -203,7 +195,7 @@ static bool failed_item(struct exam *exam, const struct run *run, size_t i,
 {
     const char *error = out_of(run, i, "error");
 
-    if (number_of(run, i, "success") != 0) {
+    if (out_number(run, i, "success") != 0) {
         saw(exam, "completion %zu (%s) has success true", i, why);
         likely(exam, "llm_chat() returned an error, and nobody looked");
     } else if (!error || !*error) {
@@ -352,31 +344,6 @@ static bool failures(struct exam *exam)
 
 /* ---- Tokens and cost --------------------------------------------------- */
 
-/* Dollars, from billionths. */
-static double dollars(int64_t billionths)
-{
-    return (double)billionths / 1e9;
-}
-
-static bool right_cost(struct exam *exam, const char *whose, int64_t told,
-                       int64_t right, long tokens)
-{
-    if (llabs(told - right) <= 10)
-        return true;
-    saw(exam, "%s cost is $%.7f, the server's is $%.7f", whose, dollars(told),
-        dollars(right));
-    if (llabs(told - tokens * 1500) <= 10)
-        likely(exam, "$0.0000015 a token is the mean of two prices: those of "
-                     "the prompt cost half of those of the response");
-    else if (told == 0)
-        likely(exam, "an integer has no room for parts of a dollar, or it was "
-                     "never set");
-    else
-        likely(exam, "the chat's cost: 0.001 for 1,000 tokens of prompts, "
-                     "0.002 for 1,000 of responses, of what succeeded");
-    return false;
-}
-
 /* Of what succeeded, each and all: as the server has it. */
 static bool right_sums(struct exam *exam, const struct run *run)
 {
@@ -386,24 +353,24 @@ static bool right_sums(struct exam *exam, const struct run *run)
         char whose[48];
 
         snprintf(whose, sizeof whose, "completion %zu's", i);
-        if (!request || number_of(run, i, "tokens") != request->tokens) {
+        if (!request || out_number(run, i, "tokens") != request->tokens) {
             saw(exam, "%s tokens are %ld, the server's are %ld", whose,
-                number_of(run, i, "tokens"), request ? request->tokens : 0);
+                out_number(run, i, "tokens"), request ? request->tokens : 0);
             likely(exam, "the chat's total_tokens; none of what has failed");
             return false;
         }
-        if (!right_cost(exam, whose, number_of(run, i, "cost"), request->cost,
-                        request->tokens))
+        if (!cost_is(exam, whose, out_number(run, i, "cost"), request->cost,
+                     request->tokens))
             return false;
     }
-    if (number_of(run, 0, "total_tokens") != tokens_of_all(run)) {
+    if (out_number(run, 0, "total_tokens") != tokens_of_all(run)) {
         saw(exam, "total_tokens is %ld, the server counts %ld",
-            number_of(run, 0, "total_tokens"), tokens_of_all(run));
+            out_number(run, 0, "total_tokens"), tokens_of_all(run));
         likely(exam, "total_tokens is the sum over all that succeeded");
         return false;
     }
-    return right_cost(exam, "the total", number_of(run, 0, "total_cost"),
-                      cost_of_all(run), tokens_of_all(run));
+    return cost_is(exam, "the total", out_number(run, 0, "total_cost"),
+                   cost_of_all(run), tokens_of_all(run));
 }
 
 static bool sums(struct exam *exam)
@@ -441,11 +408,11 @@ static bool two_batches(struct exam *exam)
     const struct run *run = play(exam, scenario);
     return run && went_on(exam, run) &&
            right_count(exam, "the first batch's successful",
-                       number_of(run, 0, "successful"), 2) &&
+                       out_number(run, 0, "successful"), 2) &&
            right_count(exam, "the second batch's successful",
-                       number_of(run, 1, "successful"), 4) &&
+                       out_number(run, 1, "successful"), 4) &&
            right_count(exam, "the client's completed",
-                       number_of(run, 0, "completed"), 6) &&
+                       out_number(run, 0, "completed"), 6) &&
            right_sums(exam, run);
 }
 
@@ -465,7 +432,7 @@ static bool none_and_one(struct exam *exam)
     const struct run *run = play(exam, scenario);
     return run && went_on(exam, run) && unseen(exam, run, secret) &&
            right_count(exam, "the empty batch's successful",
-                       number_of(run, 0, "successful"), 0) &&
+                       out_number(run, 0, "successful"), 0) &&
            succeeded_item(exam, run, 0);
 }
 

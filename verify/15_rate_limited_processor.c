@@ -154,30 +154,22 @@ static void fault(struct scenario *scenario, size_t i, const char *what)
 
 /* ---- What a run holds -------------------------------------------------- */
 
-/* A number of the item's, -1 if it was not told. */
-static long number_of(const struct run *run, size_t i, const char *field)
-{
-    const char *value = out_of(run, i, field);
-
-    return value ? atol(value) : -1;
-}
-
 static bool succeeded_item(struct exam *exam, const struct run *run, size_t i)
 {
     const char *path = path_of(run->scenario, i);
     long id = atol(path + strlen("/posts/"));
     const char *error = out_of(run, i, "error");
 
-    if (number_of(run, i, "success") != 1) {
+    if (out_number(run, i, "success") != 1) {
         saw(exam, "%s has success false, its error is %s; the server sent %s",
             path, quoted(error), counted(requests_to(run, path), "request"));
         likely(exam, requests_to(run, path)
                          ? "success is set if an answer with a status from 200 "
                            "to 299 came, and its body is JSON"
                          : "it was never fetched");
-    } else if (number_of(run, i, "id") != id) {
+    } else if (out_number(run, i, "id") != id) {
         saw(exam, "the data of %s is that of post %ld", path,
-            number_of(run, i, "id"));
+            out_number(run, i, "id"));
         likely(exam, "results stand in the order of the URLs, not in that of "
                      "completion: each task has its own result, and its own "
                      "body");
@@ -246,7 +238,7 @@ static bool failed_item(struct exam *exam, const struct run *run, size_t i,
     const char *path = path_of(run->scenario, i);
     const char *error = out_of(run, i, "error");
 
-    if (number_of(run, i, "success") != 0) {
+    if (out_number(run, i, "success") != 0) {
         saw(exam, "%s (%s) has success true", path, why);
         likely(exam, "an answer is a success if its status is from 200 to 299 "
                      "and its body is JSON");
@@ -254,7 +246,7 @@ static bool failed_item(struct exam *exam, const struct run *run, size_t i,
         saw(exam, "%s (%s) has failed, and its error is empty", path, why);
         likely(exam, "every failure has a text: async_errmsg(err), also for a "
                      "time-out; or the status");
-    } else if (number_of(run, i, "data") != 0) {
+    } else if (out_number(run, i, "data") != 0) {
         saw(exam, "%s (%s) has failed, and its data is not NULL", path, why);
         likely(exam, "data is for what has succeeded");
     } else {
@@ -269,11 +261,11 @@ static bool tried(struct exam *exam, const struct run *run, size_t i,
     const char *path = path_of(run->scenario, i);
     size_t requests = requests_to(run, path);
 
-    if (requests == wanted && number_of(run, i, "attempts") == (long)wanted)
+    if (requests == wanted && out_number(run, i, "attempts") == (long)wanted)
         return true;
     if (requests == wanted) {
         saw(exam, "%s (%s): %s, but attempts is %ld", path, why,
-            counted(requests, "request"), number_of(run, i, "attempts"));
+            counted(requests, "request"), out_number(run, i, "attempts"));
         likely(exam, "attempts counts the requests, the first one, too");
         return false;
     }
@@ -543,7 +535,7 @@ static bool time_limits(struct exam *exam)
     if (!run || !went_on(exam, run) || !was_closed(exam, run, hangs, 0) ||
         !was_closed(exam, run, hangs, 1) || !was_closed(exam, run, drips, 0))
         return false;
-    if (number_of(run, 0, "success") == 1)
+    if (out_number(run, 0, "success") == 1)
         return all_succeeded(exam, run);
     saw(exam, "%s failed after %s: %s", hangs,
         counted(requests_to(run, hangs), "request"),
@@ -583,11 +575,11 @@ static bool counts(struct exam *exam, const struct run *run, size_t i,
                                {"all_completed", "all_failed"}};
     const char **name = names[strcmp(what, "the processor") == 0];
 
-    if (number_of(run, i, name[0]) == successful &&
-        number_of(run, i, name[1]) == failed)
+    if (out_number(run, i, name[0]) == successful &&
+        out_number(run, i, name[1]) == failed)
         return true;
     saw(exam, "%s counts %ld and %ld, not %ld and %ld", what,
-        number_of(run, i, name[0]), number_of(run, i, name[1]), successful,
+        out_number(run, i, name[0]), out_number(run, i, name[1]), successful,
         failed);
     likely(exam, "a URL counts once, when it is known what became of it: in "
                  "its batch, which began at 0, and in the processor, which "
@@ -601,7 +593,7 @@ static bool elapsed(struct exam *exam, const struct run *run, size_t number,
                     size_t first, size_t n)
 {
     int64_t from = INT64_MAX, to = 0;
-    int64_t told = 1000 * (int64_t)number_of(run, number, "elapsed_us");
+    int64_t told = 1000 * (int64_t)out_number(run, number, "elapsed_us");
 
     for (size_t i = first; i < first + n; i++) {
         const char *path = path_of(run->scenario, i);

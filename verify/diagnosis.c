@@ -5,6 +5,7 @@
 #include "exam.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The line of standard error that begins so, without that beginning. */
@@ -417,5 +418,30 @@ bool unseen(struct exam *exam, const struct run *run, const char *secret)
         return true;
     saw(exam, "the API key stands in %s", where);
     likely(exam, "a key is money: it is in no output, no error, no log");
+    return false;
+}
+
+/* Dollars, from billionths. */
+static double dollars(int64_t billionths)
+{
+    return (double)billionths / 1e9;
+}
+
+bool cost_is(struct exam *exam, const char *whose, int64_t told, int64_t right,
+             long tokens)
+{
+    if (llabs(told - right) <= 10)
+        return true;
+    saw(exam, "%s cost is $%.7f, the server's is $%.7f", whose, dollars(told),
+        dollars(right));
+    if (llabs(told - tokens * 1500) <= 10)
+        likely(exam, "$0.0000015 a token is the mean of two prices: those of "
+                     "the prompt cost half of those of the response");
+    else if (told == 0)
+        likely(exam, "an integer has no room for parts of a dollar, or it was "
+                     "never set");
+    else
+        likely(exam, "the chat's cost: 0.001 for 1,000 tokens of prompts, "
+                     "0.002 for 1,000 of responses, of what succeeded");
     return false;
 }

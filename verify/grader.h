@@ -157,6 +157,11 @@ bool hold_not_exceeded(struct exam *exam, const struct run *run);
 bool hold_refilled(struct exam *exam, const struct run *run);
 bool held(struct exam *exam, const struct run *run);
 
+/* The cost that was told is the right one, both in billionths of a dollar, for
+   so many tokens. */
+bool cost_is(struct exam *exam, const char *whose, int64_t told, int64_t right,
+             long tokens);
+
 /* That text stands in nothing that the program printed or left. */
 bool unseen(struct exam *exam, const struct run *run, const char *secret);
 

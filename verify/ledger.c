@@ -594,6 +594,13 @@ const char *out_of(const struct run *run, size_t item, const char *field)
     return NULL;
 }
 
+long out_number(const struct run *run, size_t item, const char *field)
+{
+    const char *value = out_of(run, item, field);
+
+    return value ? atol(value) : -1;
+}
+
 int64_t printed_at(const struct run *run, const char *line)
 {
     for (size_t i = 0; i < run->print_count; i++)

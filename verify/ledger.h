@@ -133,6 +133,9 @@ void ledger_free(struct run *run);
 /* The value that an item's out field was left with, or NULL. */
 const char *out_of(const struct run *run, size_t item, const char *field);
 
+/* The same as a number, -1 if it was not told. */
+long out_number(const struct run *run, size_t item, const char *field);
+
 /* When that line was first printed, or NEVER. */
 int64_t printed_at(const struct run *run, const char *line);
 

@@ -99,7 +99,7 @@ void web_quiet(struct run *run, int looks)
               traffic->held.phase == STEPPING) &&
              !full && looks >= STUCK_LOOKS)
         give_up_hold(run);
-    if (web->cancel_at > 0 && traffic->in_flight >= web->cancel_at && settled &&
+    if (web->cancel_at > 0 && traffic->count >= web->cancel_at && settled &&
         run->cancelled_at == NEVER && run->returned_at == NEVER) {
         run->cancelled_at = run->now;
         process_tell(&run->process, "cancel\n", 7);
@@ -122,15 +122,17 @@ static bool copy_text(char *word, char **copy)
 static bool heard_arrival(struct run *run, const char *line)
 {
     static char path[LINE_MAX_BYTES], model[LINE_MAX_BYTES],
-        prompt[LINE_MAX_BYTES];
+        system[LINE_MAX_BYTES], prompt[LINE_MAX_BYTES];
     struct traffic *traffic = &run->traffic;
     struct request request = {.ended = NEVER};
     size_t number;
 
     if (sscanf(line,
-               "arrived %zu %" SCNd64 " %7s %16383s %16383s %lf %lf %16383s",
+               "arrived %zu %" SCNd64
+               " %7s %16383s %16383s %lf %lf %16383s %16383s",
                &number, &request.arrived, request.method, path, model,
-               &request.max_tokens, &request.temperature, prompt) != 8 ||
+               &request.max_tokens, &request.temperature, system,
+               prompt) != 9 ||
         number != traffic->count + 1)
         return false;
     if (number > REQUESTS_MAX) {
@@ -138,6 +140,7 @@ static bool heard_arrival(struct run *run, const char *line)
         return true;
     }
     if (!copy_text(path, &request.path) || !copy_text(model, &request.model) ||
+        !copy_text(system, &request.system) ||
         !copy_text(prompt, &request.prompt))
         return false;
     request.in_flight = ++traffic->in_flight;
@@ -213,6 +216,7 @@ void web_free(struct run *run)
     for (size_t i = 0; i < traffic->count; i++) {
         free(traffic->requests[i].path);
         free(traffic->requests[i].model);
+        free(traffic->requests[i].system);
         free(traffic->requests[i].prompt);
     }
     free(traffic->requests);

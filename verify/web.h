@@ -26,8 +26,8 @@ struct web {
      * are in flight again, until `requests` have come; then all. 0: no hold.
      */
     size_t hold, requests;
-    size_t cancel_at; /* the student's function is cancelled when so many are in
-                         flight, and nothing moves any more; 0: never */
+    size_t cancel_at; /* the student's function is cancelled when so many have
+                         come, and nothing moves any more; 0: never */
 };
 
 /* One request. Moments are nanoseconds of the server's clock; NEVER if they
@@ -35,10 +35,10 @@ struct web {
 struct request {
     int64_t arrived, ended;
     char method[8];
-    char *path, *model, *prompt;    /* of a chat; NULL: there was none */
-    double max_tokens, temperature; /* -1: not given */
-    int status;                     /* 0: not answered */
-    bool answered;                  /* wholly and rightly */
+    char *path, *model, *system, *prompt; /* NULL: there was none */
+    double max_tokens, temperature;       /* -1: not given */
+    int status;                           /* 0: not answered */
+    bool answered;                        /* wholly and rightly */
     bool left;        /* the client closed the connection before its end */
     long tokens;      /* 0 unless answered */
     int64_t cost;     /* billionths of a dollar */

@@ -10,7 +10,7 @@
  * socket, texts being words as in words.h:
  *
  *     ready
- *     arrived NUMBER NS METHOD PATH MODEL MAX_TOKENS TEMPERATURE PROMPT
+ *     arrived NUMBER NS METHOD PATH MODEL MAX_TOKENS TEMPERATURE SYSTEM PROMPT
  *     ended NUMBER NS STATUS ANSWERED LEFT TOKENS COST
  *
  * NS are nanoseconds since the server's start, COST is billionths of a dollar;
@@ -67,6 +67,18 @@ static const char *prompt_in(const cJSON *body)
     return cJSON_GetStringValue(cJSON_GetObjectItem(last, "content"));
 }
 
+/* That of the first one, if it is the system's; else NULL. */
+static const char *system_in(const cJSON *body)
+{
+    const cJSON *first =
+        cJSON_GetArrayItem(cJSON_GetObjectItem(body, "messages"), 0);
+    const char *role = cJSON_GetStringValue(cJSON_GetObjectItem(first, "role"));
+
+    return role && strcmp(role, "system") == 0
+               ? cJSON_GetStringValue(cJSON_GetObjectItem(first, "content"))
+               : NULL;
+}
+
 /* A number of the body, or -1. */
 static double number_in(const cJSON *body, const char *name)
 {
@@ -82,15 +94,17 @@ static void tell_arrival(long number, const struct mock_llm_request *request)
     char *path = cut_word(request->path);
     char *model =
         cut_word(cJSON_GetStringValue(cJSON_GetObjectItem(body, "model")));
+    char *system = cut_word(system_in(body));
     char *prompt = cut_word(prompt_in(body));
 
     tell(line,
-         snprintf(line, sizeof line, "arrived %ld %lld %s %s %s %g %g %s\n",
+         snprintf(line, sizeof line, "arrived %ld %lld %s %s %s %g %g %s %s\n",
                   number, llround(request->arrival * 1e9), request->method,
                   path, model, number_in(body, "max_tokens"),
-                  number_in(body, "temperature"), prompt));
+                  number_in(body, "temperature"), system, prompt));
     free(path);
     free(model);
+    free(system);
     free(prompt);
     cJSON_Delete(body);
 }
