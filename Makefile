@@ -265,6 +265,10 @@ verify: $(JUDGE) judge_parts
 verify-chapter: $(CHAPTER)
 	@exec $(UNDER) $<
 
+.PHONY: quiz
+quiz:
+	@tools/quiz $(ARGS)
+
 # What the judge links a submission with, whatever the judge's own variant: plain
 # parts, and for some checks sanitized ones; without those they are left out.
 .PHONY: parts judge_parts
