@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <unistd.h>
 
 static int sleeper(void *job)
@@ -389,6 +390,29 @@ static void errors_of_a_module_have_names(void **state)
     assert_string_equal(async_errmsg(-7001), "the kettle is empty");
 }
 
+/* ---- Ctrl-C ------------------------------------------------------------ */
+
+static void interrupt(struct async_closer *closer)
+{
+    (void)closer;
+    raise(SIGINT);
+}
+
+static int interrupted_when_it_closes(void *job)
+{
+    async_on_close(job);
+    return 0;
+}
+
+static void ctrl_c_while_the_loop_closes_is_not_lost(void **state)
+{
+    struct async_closer closer = {.close = interrupt};
+
+    (void)state;
+    assert_int_equal(async_run(interrupted_when_it_closes, &closer),
+                     ASYNC_EINTERRUPTED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +425,7 @@ int main(void)
         cmocka_unit_test(every_thread_may_have_a_loop),
         cmocka_unit_test(the_real_clock_never_wakes_early),
         cmocka_unit_test(errors_of_a_module_have_names),
+        cmocka_unit_test(ctrl_c_while_the_loop_closes_is_not_lost),
     };
 
     return cmocka_run_group_tests(tests, use_virtual_clock, NULL);

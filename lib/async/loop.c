@@ -328,11 +328,12 @@ int async_run(async_fn *fn, void *job)
             take_turn(&loop);
         async_collect(&main_task);
     }
-    /* Main may have ended before it could be told. */
-    handle_interrupts(&loop);
-    bool interrupted = (loop.interrupts && main_task.err == ASYNC_ECANCELED) ||
-                       (loop.interrupted_late && main_task.err == 0);
     close_loop(&loop);
+    /* Ctrl-C may have come after main had ended, even while the loop closed. */
+    bool late = loop.interrupted_late || async_is_interrupted(&loop);
+    bool interrupted =
+        (late && main_task.err == 0) ||
+        ((late || loop.interrupts) && main_task.err == ASYNC_ECANCELED);
     if (interrupted)
         return ASYNC_EINTERRUPTED;
     return async_record_error(main_task.err, main_task.errmsg);
