@@ -95,8 +95,14 @@ int async_pipe_open(int ends[2])
     if (pipe(ends))
         return -errno;
     for (int i = 0; i < 2; i++) {
-        fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-        fcntl(ends[i], F_SETFL, O_NONBLOCK);
+        if (fcntl(ends[i], F_SETFD, FD_CLOEXEC) ||
+            fcntl(ends[i], F_SETFL, O_NONBLOCK)) {
+            int err = -errno;
+
+            close(ends[0]);
+            close(ends[1]);
+            return err;
+        }
     }
     return 0;
 }
