@@ -4,14 +4,24 @@
  */
 #include "async/runtime.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 void async_say(const char *text)
 {
-    if (write(STDERR_FILENO, text, strlen(text)) < 0) {
-        /* Nobody is left to tell. */
+    size_t left = strlen(text);
+    ssize_t n = 0;
+
+    /* A signal may come in the middle; on any other error nobody is left to
+       tell. */
+    while (left > 0 && (n >= 0 || errno == EINTR)) {
+        n = write(STDERR_FILENO, text, left);
+        if (n > 0) {
+            text += n;
+            left -= (size_t)n;
+        }
     }
 }
 
