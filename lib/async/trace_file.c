@@ -91,8 +91,10 @@ static void open_file(const char *path)
     file.owner = getpid();
     snprintf(file.path, sizeof file.path, "%s", path);
     /* Appending, each write stays in one piece among those of other threads. */
-    file.fd =
-        open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+    do {
+        file.fd = open(
+            path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+    } while (file.fd < 0 && errno == EINTR);
     if (file.fd < 0)
         give_up("no trace is written");
     else
