@@ -91,8 +91,10 @@ int async_poller_wait(struct async_poller *poller, int64_t nanoseconds,
 {
     int n = poll(poller->fds, (nfds_t)poller->count, milliseconds(nanoseconds));
 
+    /* Memory that the system lacks at this moment it may have at the next. */
     if (n < 0)
-        return errno == EINTR ? 0 : -errno;
+        return errno == EINTR || errno == EAGAIN || errno == ENOMEM ? 0
+                                                                    : -errno;
     /* happened() only queues a callback: the arrays stay as they are. */
     for (size_t i = 0; n > 0 && i < poller->count; i++) {
         short bits = poller->fds[i].revents;
