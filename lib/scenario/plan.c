@@ -393,13 +393,13 @@ char *scenario_plan_part(const struct scenario_plan *plan, int i, size_t *size)
     size_t parts = (size_t)plan->parts, part = (size_t)i;
     size_t from = plan->size * part / parts;
     size_t to = plan->size * (part + 1) / parts;
-    char *text;
+    char *text = NULL;
 
     if (plan->chat && plan->body && i == plan->parts_sent - 1)
         text = scenario_copy(plan->body, plan->size);
     else if (plan->chat)
         text = plan->protocol->stream_part(plan->chat, i);
-    else
+    else if (plan->body)
         text = scenario_copy(plan->body + from, to - from);
     *size = !text ? 0 : plan->chat ? strlen(text) : to - from;
     return text;
