@@ -130,7 +130,7 @@ static bool try_it(const char *compiler)
                                          .wall_seconds = 60};
     struct path folder = folder_open();
     char *arguments[] = {"/usr/bin/env", (char *)compiler, "--version", NULL};
-    char *environment[] = {path_variable(), NULL};
+    char *environment[] = {path_variable(), "HOME=.", "CCACHE_DISABLE=1", NULL};
     struct command command = {.arguments = arguments,
                               .environment = environment,
                               .folder = folder.chars,

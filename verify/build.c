@@ -247,7 +247,9 @@ static const char *reason_to_stop(enum ending ending)
 /* Runs a command in the private folder and keeps what it says, in English. */
 static enum outcome run(struct build *build, char *const *words)
 {
-    char *environment[] = {path_variable(), "LC_ALL=C", "TMPDIR=.", NULL};
+    /* cc may be a compiler cache, whose files lie outside of this folder. */
+    char *environment[] = {path_variable(), "LC_ALL=C",         "TMPDIR=.",
+                           "HOME=.",        "CCACHE_DISABLE=1", NULL};
     struct process process = {0};
     struct command command = {.arguments = words,
                               .environment = environment,
