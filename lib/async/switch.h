@@ -136,6 +136,22 @@ static inline void async_switch_stacks(struct async_context *from,
 
 #endif
 
+/*
+ * Says, in what debuggers and backtrace() read, that the function in which it
+ * stands was called by nobody. (Only compilers that write that through the
+ * assembler define the first.)
+ */
+static inline __attribute__((always_inline)) void async_context_bottom(void)
+{
+#ifdef __GCC_HAVE_DWARF2_CFI_ASM
+#if defined(__x86_64__)
+    __asm__ volatile(".cfi_undefined rip");
+#elif defined(__aarch64__)
+    __asm__ volatile(".cfi_undefined x30");
+#endif
+#endif
+}
+
 /* To be called first after every switch, with the context that goes on. */
 static inline void async_context_arrived(struct async_context *self)
 {

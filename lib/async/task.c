@@ -222,6 +222,7 @@ static void run_function(void)
     struct async_loop *loop = async_loop;
     struct async_coroutine *task = loop->current;
 
+    async_context_bottom();
     async_context_arrived(&task->context);
     async_place = NULL;
     task->result = call_function(task);
