@@ -6,6 +6,7 @@
 #include "trace.h"
 
 #include <errno.h>
+#include <execinfo.h>
 #include <math.h>
 
 /* A task that notes its name, sleeps and notes it again. */
@@ -444,6 +445,59 @@ static int many_tasks(void *job)
     return err;
 }
 
+/* The addresses that backtrace() finds, so many calls deep in a task. */
+struct depth {
+    int calls;
+    void *addresses[64];
+    int n;
+};
+
+__attribute__((noinline)) static int look_back(struct depth *depth, int calls)
+{
+    if (calls)
+        look_back(depth, calls - 1);
+    else
+        depth->n = backtrace(depth->addresses, 64);
+    /* So that the call above is not the last thing done here. */
+    __asm__ volatile("" : : : "memory");
+    return depth->n;
+}
+
+static int look_back_twice(void *job)
+{
+    struct depth *depth = job;
+    int n = look_back(depth, depth->calls);
+    int err = async_yield();
+
+    if (err)
+        return err;
+    return look_back(depth, depth->calls) == n ? 0 : -EINVAL;
+}
+
+static int look_back_in_tasks(void *job)
+{
+    struct depth *depths = job;
+
+    return async_gather_each(look_back_twice, depths, 2);
+}
+
+/* Frame by frame up to the function that each stack begins with: the last
+   addresses are the same in every task. */
+static void backtrace_ends_with_the_task(void **state)
+{
+    struct depth depths[2] = {{.calls = 1}, {.calls = 11}};
+    const struct depth *one = &depths[0], *eleven = &depths[1];
+    (void)state;
+
+    assert_int_equal(async_run(look_back_in_tasks, depths), 0);
+    assert_in_range(one->n, 4, 10);
+    assert_int_equal(eleven->n, one->n + 10);
+    assert_ptr_equal(eleven->addresses[eleven->n - 1],
+                     one->addresses[one->n - 1]);
+    assert_ptr_equal(eleven->addresses[eleven->n - 2],
+                     one->addresses[one->n - 2]);
+}
+
 static void shared_counter_is_safe_without_await(void **state)
 {
     struct sum sum = {.n = 5000};
@@ -472,6 +526,7 @@ int main(void)
         cmocka_unit_test(run_returns_error_and_text),
         cmocka_unit_test(long_text_is_cut_between_characters),
         cmocka_unit_test(stacks_are_deep_and_switch_in_the_middle),
+        cmocka_unit_test(backtrace_ends_with_the_task),
         cmocka_unit_test(shared_counter_is_safe_without_await),
     };
 
