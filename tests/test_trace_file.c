@@ -508,7 +508,7 @@ static void results_and_errors_are_arguments(void **state)
             continue;
         int which = order[(int)number(event, "tid")];
         ends++;
-        assert_int_equal(number(args(event), "result"), results[which]);
+        assert_int_equal((int)number(args(event), "result"), results[which]);
         assert_string_equal(string(args(event), "error"), texts[which]);
     }
     assert_int_equal(ends, 4);
