@@ -25,6 +25,9 @@ TESTS     := $(basename $(wildcard tests/test_*.c))
 SCRIPTS   := $(wildcard tests/*.sh)
 # In the linker's order: each may use those to the right of it.
 LIBRARIES := llm mock_llm async_curl scenario async
+# The tests that are not named after another library are the runtime's.
+RUNTIME_TESTS := $(filter-out $(foreach library,$(filter-out \
+    async,$(LIBRARIES)),tests/test_$(library)%),$(TESTS))
 
 # $(call numbered,lesson,lessons/03_gather) is lesson3.
 numbered = $1$(patsubst 0%,%,$(firstword $(subst _, ,$(notdir $2))))
@@ -97,7 +100,7 @@ FLAGS_verify/driver := -DVERIFY_DRIVER
 # fails. Not for `make -n`, which must not install anything.
 LLM_GOALS := mock bench-mock verify14 verify15 verify16 $(BENCHES:%=$(BUILD)/%) $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) $(foreach program,\
     $(FULL),$(call numbered,$(patsubst %s/,%,$(dir $(program))),$(program)))
-TEST_GOALS := all kit test $(BUILD)/tests/%
+TEST_GOALS := all kit test test-runtime $(BUILD)/tests/%
 GROUP := $(if $(filter $(TEST_GOALS),$(MAKECMDGOALS)),test,$(if $(filter \
     $(LLM_GOALS),$(MAKECMDGOALS)),llm))
 ifeq ($(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS)))),)
@@ -184,8 +187,12 @@ $(FULL:%=$(BUILD)/%) $(BENCHES:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o \
 $(BUILD)/bin/mock_llm: $(BUILD)/lib/mock_llm/main.o $(ALL_LIBRARIES)
 $(WEB_SERVER): $(BUILD)/verify/server/main.o $(ALL_LIBRARIES)
 $(JUDGE): $(call objects,$(filter-out verify/driver.c,$(wildcard verify/*.c)))
-$(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(filter-out \
-    $(TESTS:=.c),$(wildcard tests/*.c))) $(ALL_LIBRARIES)
+RUNTIME_TEST_PROGRAMS := $(RUNTIME_TESTS:%=$(BUILD)/%)
+$(RUNTIME_TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/capture.o \
+    $(RUNTIME)
+$(filter-out $(RUNTIME_TEST_PROGRAMS),$(TEST_PROGRAMS)): $(BUILD)/%: \
+    $(BUILD)/%.o $(call objects,$(filter-out $(TESTS:=.c),$(wildcard \
+    tests/*.c))) $(ALL_LIBRARIES)
 
 $(BUILD)/tests/test_backoff: $(BUILD)/verify/backoff.o
 
@@ -243,7 +250,8 @@ $(EXERCISES:=.c):
 # ---- Targets without a number ----------------------------------------------
 
 .PHONY: advice help all kit verify verify-chapter test test-judge fuzz mock \
-    bench-mock clean format lint skeletons compile_commands.json
+    bench-mock clean format lint skeletons compile_commands.json \
+    test-runtime
 
 advice:
 	@echo 'make lesson1   runs the first lesson'
@@ -300,6 +308,10 @@ test: $(PICKED_PROGRAMS) $(if $(PICKED_SCRIPTS),kit)
 	    $(notdir $(TESTS) $(SCRIPTS:.sh=))))
 	@BUILD=$(BUILD) PARTS=$(PARTS) SANITIZED=$(SANITIZED) UNDER='$(UNDER)' \
 	    tests/run $(PICKED_PROGRAMS) $(PICKED_SCRIPTS)
+
+# The tests of the runtime alone.
+test-runtime: $(RUNTIME_TEST_PROGRAMS)
+	@BUILD=$(BUILD) UNDER='$(UNDER)' tests/run $^
 
 # Random programs, on the runtime and on CPython: see tests/fuzz/fuzz.py.
 PYTHON ?= $(or $(shell command -v python3.11),python3)

@@ -8,8 +8,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -39,21 +37,4 @@ int wait_until_in_flight(struct mock_llm *server, int n)
         mock_llm_ledger_free(&ledger);
     } while (seen != n);
     return 0;
-}
-
-int capture_stderr(int (*function)(void *), void *job, char *text, size_t size)
-{
-    FILE *file = tmpfile();
-    int saved = dup(STDERR_FILENO);
-
-    assert_non_null(file);
-    dup2(fileno(file), STDERR_FILENO);
-    int result = function(job);
-    fflush(stderr);
-    dup2(saved, STDERR_FILENO);
-    close(saved);
-    rewind(file);
-    text[fread(text, 1, size - 1, file)] = '\0';
-    fclose(file);
-    return result;
 }

@@ -15,7 +15,4 @@ struct mock_llm *start_mock(double latency);
  */
 int wait_until_in_flight(struct mock_llm *server, int n);
 
-/* Calls function(job), and keeps what it writes to standard error. */
-int capture_stderr(int (*function)(void *), void *job, char *text, size_t size);
-
 #endif

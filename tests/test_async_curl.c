@@ -6,6 +6,7 @@
  */
 #include "async/async_loop.h"
 #include "async_curl/async_curl.h"
+#include "capture.h"
 #include "mock_llm/mock_llm.h"
 #include "raw_server.h"
 #include "support.h"

@@ -4,6 +4,7 @@
  *
  * Coroutines keep what they see in their jobs; it is judged after async_run.
  */
+#include "capture.h"
 #include "llm/llm.h"
 #include "mock_llm/mock_llm.h"
 #include "raw_server.h"

@@ -3,7 +3,7 @@
  */
 #include "trace.h"
 
-#include "support.h"
+#include "capture.h"
 
 #include <errno.h>
 #include <fcntl.h>
