@@ -265,8 +265,9 @@ void async_queue_due_timers(void);
 
 /* ---- loop.c: the loop -------------------------------------------------- */
 
-/* Stops the program if a task's latest children have lost their memory. */
-void async_check_frames(const struct async_coroutine *task, uintptr_t frame);
+/* Stops the program if a task's latest children have lost their memory: if it
+   lies below what is live. */
+void async_check_frames(const struct async_coroutine *task, uintptr_t live);
 
 /* A suspending call outside of any task: see report.c. */
 void async_report_outside(const char *caller);
@@ -338,8 +339,10 @@ static inline struct async_coroutine *async_current(void)
 /*
  * The same, for a function of the API: NULL, and a report that names it, if
  * none runs. What lies below that function's frame belongs to functions which
- * have returned: async_check_frames() wants to know it. So this is inlined, and
- * the functions of the API are not.
+ * have returned: async_check_frames() wants to know it. (Where its frame begins
+ * is what unwinders call the canonical frame address. The frame pointer is not
+ * enough: on aarch64 it points below the function's variables.) So this is
+ * inlined, and the functions of the API are not.
  */
 static inline __attribute__((always_inline)) struct async_coroutine *
 async_current_for(const char *caller)
@@ -349,7 +352,7 @@ async_current_for(const char *caller)
     if (!task)
         async_report_outside(caller);
     else if (task->last_child)
-        async_check_frames(task, (uintptr_t)__builtin_frame_address(0));
+        async_check_frames(task, (uintptr_t)__builtin_dwarf_cfa());
     return task;
 }
 

@@ -254,18 +254,16 @@ static int why_resumed(struct async_coroutine *task)
  * was called now, so what a running child points to must not lie below:
  *
  *     top      run_function, and the functions that it has called
- *     frame    a function of the API
+ *     live     a function of the API
  *              functions that have returned: nobody's
  *     bottom
  *
  * Only the latest children are looked at: each child is the latest when its
  * spawner next calls the API.
  */
-void async_check_frames(const struct async_coroutine *task, uintptr_t frame)
+void async_check_frames(const struct async_coroutine *task, uintptr_t live)
 {
     const struct async_coroutine *child = task->last_child;
-    /* There stand its caller's frame pointer and its return address. */
-    uintptr_t live = frame + 2 * sizeof(void *);
 
     for (; child; child = child->previous_sibling) {
         uintptr_t job = (uintptr_t)child->job;
