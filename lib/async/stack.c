@@ -53,6 +53,7 @@ static bool add_slab(struct async_stacks *stacks)
     stacks->unused = slab->memory;
     stacks->unused_end = slab->memory + slab_size;
     stacks->guard_size = (size_t)sysconf(_SC_PAGESIZE);
+    stacks->madvise_lies = madvise(slab->memory, stacks->guard_size, -1) == 0;
     return true;
 }
 
@@ -67,7 +68,8 @@ static bool install_guard(struct async_stacks *stacks, char *page)
     if (stacks->no_more_guards)
         return false;
 #ifdef MADV_GUARD_INSTALL
-    if (madvise(page, stacks->guard_size, MADV_GUARD_INSTALL) == 0)
+    if (!stacks->madvise_lies &&
+        madvise(page, stacks->guard_size, MADV_GUARD_INSTALL) == 0)
         return true;
 #endif
     if (stacks->guards < MOST_GUARDS &&

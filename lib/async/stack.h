@@ -37,6 +37,7 @@ struct async_stacks {
     size_t guard_size;         /* one page */
     size_t guards;             /* made with mprotect */
     bool no_more_guards;       /* the limit was reached */
+    bool madvise_lies;         /* it takes any advice, and does nothing: qemu */
 };
 
 /* A stack for a new task, or NULL if there are no more addresses. */
