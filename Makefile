@@ -100,7 +100,7 @@ FLAGS_verify/driver := -DVERIFY_DRIVER
 # fails. Not for `make -n`, which must not install anything.
 LLM_GOALS := mock bench-mock verify14 verify15 verify16 $(BENCHES:%=$(BUILD)/%) $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) $(foreach program,\
     $(FULL),$(call numbered,$(patsubst %s/,%,$(dir $(program))),$(program)))
-TEST_GOALS := all kit test test-runtime $(BUILD)/tests/%
+TEST_GOALS := all kit test test-runtime test-coverage $(BUILD)/tests/%
 GROUP := $(if $(filter $(TEST_GOALS),$(MAKECMDGOALS)),test,$(if $(filter \
     $(LLM_GOALS),$(MAKECMDGOALS)),llm))
 ifeq ($(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS)))),)
@@ -188,8 +188,8 @@ $(BUILD)/bin/mock_llm: $(BUILD)/lib/mock_llm/main.o $(ALL_LIBRARIES)
 $(WEB_SERVER): $(BUILD)/verify/server/main.o $(ALL_LIBRARIES)
 $(JUDGE): $(call objects,$(filter-out verify/driver.c,$(wildcard verify/*.c)))
 RUNTIME_TEST_PROGRAMS := $(RUNTIME_TESTS:%=$(BUILD)/%)
-$(RUNTIME_TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/capture.o \
-    $(RUNTIME)
+$(RUNTIME_TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(wildcard \
+    tests/capture.c)) $(RUNTIME)
 $(filter-out $(RUNTIME_TEST_PROGRAMS),$(TEST_PROGRAMS)): $(BUILD)/%: \
     $(BUILD)/%.o $(call objects,$(filter-out $(TESTS:=.c),$(wildcard \
     tests/*.c))) $(ALL_LIBRARIES)
@@ -251,7 +251,7 @@ $(EXERCISES:=.c):
 
 .PHONY: advice help all kit verify verify-chapter test test-judge fuzz mock \
     bench-mock clean format lint skeletons compile_commands.json \
-    test-runtime
+    test-runtime test-matrix test-aarch64 coverage test-coverage
 
 advice:
 	@echo 'make lesson1   runs the first lesson'
@@ -312,6 +312,17 @@ test: $(PICKED_PROGRAMS) $(if $(PICKED_SCRIPTS),kit)
 # The tests of the runtime alone.
 test-runtime: $(RUNTIME_TEST_PROGRAMS)
 	@BUILD=$(BUILD) UNDER='$(UNDER)' tests/run $^
+
+# The same, as other compilers make it, and on another processor.
+test-matrix test-aarch64: build/deps-test.mk
+	@tools/$@
+
+# How much of the runtime they run.
+coverage: build/deps-test.mk
+	@tools/coverage
+
+test-coverage: $(RUNTIME_TEST_PROGRAMS) $(FUZZED)
+	@BUILD=$(BUILD) tests/run $(RUNTIME_TEST_PROGRAMS) tests/test_fuzz.sh
 
 # Random programs, on the runtime and on CPython: see tests/fuzz/fuzz.py.
 PYTHON ?= $(or $(shell command -v python3.11),python3)
