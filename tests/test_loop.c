@@ -367,6 +367,55 @@ static void the_real_clock_never_wakes_early(void **state)
     assert_true(slept >= 0.002);
 }
 
+/* In threads, whose clocks are set when they are first used. */
+static void *convert(void *converted)
+{
+    *(int64_t *)converted = async_from_real_ns(1500);
+    return NULL;
+}
+
+static void *block(void *passed)
+{
+    struct timespec before, after;
+
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    double from = async_now();
+    async_block(0.02);
+    double to = async_now();
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    if (to - from >= 0.02)
+        *(double *)passed = (double)(after.tv_sec - before.tv_sec) +
+                            (double)(after.tv_nsec - before.tv_nsec) / 1e9;
+    return NULL;
+}
+
+static void in_a_thread(const char *speed, void *(*function)(void *), void *job)
+{
+    pthread_t thread;
+
+    unsetenv("ASYNC_CLOCK");
+    setenv("ASYNC_SPEED", speed, 1);
+    assert_int_equal(pthread_create(&thread, NULL, function, job), 0);
+    pthread_join(thread, NULL);
+    unsetenv("ASYNC_SPEED");
+    setenv("ASYNC_CLOCK", "virtual", 1);
+}
+
+static void real_times_are_turned_into_the_clocks(void **state)
+{
+    int64_t converted = 0;
+    double passed = 0;
+    (void)state;
+
+    in_a_thread("1", convert, &converted);
+    assert_int_equal(converted, 1500);
+    in_a_thread("4", convert, &converted);
+    assert_int_equal(converted, 6000);
+
+    in_a_thread("10", block, &passed);
+    assert_true(passed >= 0.002);
+}
+
 /* ---- Errors of one's own ----------------------------------------------- */
 
 static const char *name_error(int err)
@@ -413,6 +462,19 @@ static void ctrl_c_while_the_loop_closes_is_not_lost(void **state)
                      ASYNC_EINTERRUPTED);
 }
 
+static void the_runtimes_errors_have_names_of_their_own(void **state)
+{
+    (void)state;
+
+    for (int err = ASYNC_ECLOSED; err <= ASYNC_ECANCELED; err++) {
+        const char *text = async_strerror(err);
+        assert_null(strstr(text, "error -"));
+        for (int other = ASYNC_ECLOSED; other < err; other++)
+            assert_string_not_equal(text, async_strerror(other));
+    }
+    assert_string_equal(async_strerror(ASYNC_ECLOSED - 1), "error -1010");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,8 +486,10 @@ int main(void)
         cmocka_unit_test(a_keeper_owns_the_clock),
         cmocka_unit_test(every_thread_may_have_a_loop),
         cmocka_unit_test(the_real_clock_never_wakes_early),
+        cmocka_unit_test(real_times_are_turned_into_the_clocks),
         cmocka_unit_test(errors_of_a_module_have_names),
         cmocka_unit_test(ctrl_c_while_the_loop_closes_is_not_lost),
+        cmocka_unit_test(the_runtimes_errors_have_names_of_their_own),
     };
 
     return cmocka_run_group_tests(tests, use_virtual_clock, NULL);

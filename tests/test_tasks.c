@@ -445,6 +445,55 @@ static int many_tasks(void *job)
     return err;
 }
 
+/* Each awaits the next; so deep a chain is not passed down as a recursion. */
+enum { LINKS = 1000 };
+
+struct link {
+    int depth;
+    int *told; /* how many have been, the last one first */
+};
+
+static int wait_for_the_next(void *job)
+{
+    const struct link *link = job;
+    struct link next = {.depth = link->depth + 1, .told = link->told};
+    struct async_task task;
+    int err;
+
+    if (next.depth == LINKS) {
+        err = async_sleep(3600);
+    } else {
+        async_spawn(&task, wait_for_the_next, &next);
+        err = async_await(&task);
+    }
+    if (err == ASYNC_ECANCELED && *link->told == LINKS - 1 - link->depth)
+        ++*link->told;
+    return err;
+}
+
+static int cancel_a_chain(void *job)
+{
+    struct link first = {.depth = 0, .told = job};
+    struct async_task task;
+
+    async_spawn(&task, wait_for_the_next, &first);
+    int err = async_sleep(1);
+    if (err)
+        return err;
+    async_cancel(&task);
+    err = async_await(&task);
+    return err == ASYNC_ECANCELED ? 0 : -EINVAL;
+}
+
+static void cancel_is_passed_down_a_long_chain(void **state)
+{
+    int told = 0;
+    (void)state;
+
+    assert_int_equal(async_run(cancel_a_chain, &told), 0);
+    assert_int_equal(told, LINKS);
+}
+
 /* The addresses that backtrace() finds, so many calls deep in a task. */
 struct depth {
     int calls;
@@ -526,6 +575,7 @@ int main(void)
         cmocka_unit_test(run_returns_error_and_text),
         cmocka_unit_test(long_text_is_cut_between_characters),
         cmocka_unit_test(stacks_are_deep_and_switch_in_the_middle),
+        cmocka_unit_test(cancel_is_passed_down_a_long_chain),
         cmocka_unit_test(backtrace_ends_with_the_task),
         cmocka_unit_test(shared_counter_is_safe_without_await),
     };

@@ -6,6 +6,7 @@
  * linked into the tests for `make coverage` only.
  */
 #include <gcov.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 
@@ -17,7 +18,7 @@ static void dump(int number)
     raise(number);
 }
 
-__attribute__((constructor)) static void dump_before_the_end(void)
+static void dump_before_the_end(void)
 {
     struct sigaction action = {.sa_handler = dump, .sa_flags = SA_ONSTACK};
 
@@ -25,4 +26,10 @@ __attribute__((constructor)) static void dump_before_the_end(void)
     sigaction(SIGABRT, &action, NULL);
     sigaction(SIGBUS, &action, NULL);
     sigaction(SIGSEGV, &action, NULL);
+}
+
+/* In children: cmocka has handlers of its own. */
+__attribute__((constructor)) static void prepare(void)
+{
+    pthread_atfork(NULL, NULL, dump_before_the_end);
 }
