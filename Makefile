@@ -352,9 +352,8 @@ vocab:
 # Attacks on the judge, some of which are no C, are left as they are; mutants are
 # wrong on purpose.
 C_FILES := $(wildcard $(foreach folder,lib/* lessons exercises solutions verify \
-    verify/server bench tests/fuzz tests/chapter \
-    verify/alternatives/* verify/mutants/* tests tests/coverage,$(folder)/*.c \
-    $(folder)/*.h))
+    verify/server bench tests/fuzz tests/chapter tests/coverage \
+    verify/alternatives/* verify/mutants/* tests,$(folder)/*.c $(folder)/*.h))
 SHELL_FILES := $(filter-out %/skeletons,$(wildcard tools/*)) tests/run \
     tests/judge.bash $(SCRIPTS) .ci/run \
     $(addprefix tests/npm_clients/,install clients.sh peer)
