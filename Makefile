@@ -100,7 +100,7 @@ FLAGS_verify/driver := -DVERIFY_DRIVER
 # fails. Not for `make -n`, which must not install anything.
 LLM_GOALS := mock bench-mock verify14 verify15 verify16 $(BENCHES:%=$(BUILD)/%) $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) $(foreach program,\
     $(FULL),$(call numbered,$(patsubst %s/,%,$(dir $(program))),$(program)))
-TEST_GOALS := all kit test test-runtime test-coverage $(BUILD)/tests/%
+TEST_GOALS := all kit test test-runtime test-coverage faults $(BUILD)/tests/%
 GROUP := $(if $(filter $(TEST_GOALS),$(MAKECMDGOALS)),test,$(if $(filter \
     $(LLM_GOALS),$(MAKECMDGOALS)),llm))
 ifeq ($(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS)))),)
@@ -198,10 +198,35 @@ $(BUILD)/tests/test_backoff: $(BUILD)/verify/backoff.o
 
 $(FUZZED) $(CHAPTER): %: %.o $(RUNTIME)
 
+# Programs under faults, most of the test programs among them: in copies of the
+# libraries, the calls that inject*.c can make fail have names of their own.
+FAULTS_IN := $(BUILD)/tests/faults
+INJECT := $(call objects,$(wildcard tests/faults/inject*.c))
+FAULTY := $(foreach name,$(filter-out mock_llm,$(LIBRARIES)),\
+    $(FAULTS_IN)/lib$(name).a)
+FAULT_TESTS := $(patsubst tests/%,$(FAULTS_IN)/%,$(filter-out tests/test_mock% \
+    tests/test_scenario% tests/test_bad_input tests/test_llm_fuzz,$(TESTS)))
+FAULT_PROGRAMS := $(FAULTS_IN)/runtime $(FAULTS_IN)/network $(FAULT_TESTS)
+
+$(FAULTS_IN)/renamed: $(INJECT)
+	$(Q)nm $^ | sed -n 's/.* T fault_call_\(.*\)/\1 fault_call_\1/p' >$@
+$(FAULTY): $(FAULTS_IN)/%: $(BUILD)/lib/% $(FAULTS_IN)/renamed
+	$(call say,RENAME,$@)
+	$(Q)objcopy --redefine-syms=$(FAULTS_IN)/renamed $< $@
+$(FAULT_TESTS:=.o): $(FAULTS_IN)/%: $(BUILD)/tests/%
+	$(Q)mkdir -p $(@D)
+	$(Q)objcopy --redefine-sym \
+	    _cmocka_run_group_tests=fault_run_group_tests $< $@
+$(FAULT_TESTS): $(call objects,tests/faults/suite.c $(filter-out \
+    $(TESTS:=.c),$(wildcard tests/*.c)))
+$(FAULT_PROGRAMS): %: %.o $(call objects,tests/faults/trial.c) $(INJECT) \
+    $(filter %llm.a,$(FAULTY)) $(call library,mock_llm) \
+    $(filter-out %llm.a,$(FAULTY))
+
 $(FULL_PROGRAMS): LDLIBS = $(LLM_LIBS)
-$(TEST_PROGRAMS): LDLIBS = $(TEST_LIBS)
+$(TEST_PROGRAMS) $(FAULT_PROGRAMS): LDLIBS = $(TEST_LIBS)
 $(PLAIN_PROGRAMS) $(FULL_PROGRAMS) $(TEST_PROGRAMS) $(FUZZED) $(CHAPTER) \
-    $(JUDGE):
+    $(FAULT_PROGRAMS) $(JUDGE):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) $(LDLIBS) -lpthread -lm
@@ -251,7 +276,7 @@ $(EXERCISES:=.c):
 
 .PHONY: advice help all kit verify verify-chapter test test-judge fuzz mock \
     bench-mock clean format lint skeletons compile_commands.json \
-    test-runtime test-matrix test-aarch64 coverage test-coverage
+    test-runtime test-matrix test-aarch64 coverage faults test-coverage
 
 advice:
 	@echo 'make lesson1   runs the first lesson'
@@ -331,6 +356,16 @@ fuzz: $(FUZZED)
 	@exec $(PYTHON) -B tests/fuzz/fuzz.py $(FUZZED) --keep \
 	    --seed $(or $(SEED),1) --count $(or $(N),10000)
 
+# Everything under faults, or T='runtime test_llm*': see tests/faults/trial.h.
+# Only LeakSanitizer can tell what has leaked.
+PICKED_FAULTS := $(filter $(addprefix %/,$(PATTERNS)),$(FAULT_PROGRAMS))
+faults: $(if $(SANITIZERS),$(PICKED_FAULTS))
+ifeq ($(SANITIZERS),)
+	@$(MAKE) --no-print-directory SANITIZE=1 faults
+else
+	@tests/faults/run $(PICKED_FAULTS)
+endif
+
 # Takes some minutes; FAIRNESS=500: more of them.
 test-judge: $(JUDGE) judge_parts
 	@BUILD=$(BUILD) PARTS=$(PARTS) SANITIZED=$(SANITIZED) \
@@ -353,9 +388,10 @@ vocab:
 # wrong on purpose.
 C_FILES := $(wildcard $(foreach folder,lib/* lessons exercises solutions verify \
     verify/server bench tests/fuzz tests/chapter tests/coverage \
+    tests/faults \
     verify/alternatives/* verify/mutants/* tests,$(folder)/*.c $(folder)/*.h))
 SHELL_FILES := $(filter-out %/skeletons,$(wildcard tools/*)) tests/run \
-    tests/judge.bash $(SCRIPTS) .ci/run \
+    tests/judge.bash $(SCRIPTS) .ci/run tests/faults/run \
     $(addprefix tests/npm_clients/,install clients.sh peer)
 
 format:
