@@ -30,22 +30,27 @@
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
 static struct fault_plan plan;
-static struct fault_outcome outcome;
-static _Thread_local bool active; /* in the thread that has begun */
+static struct fault_outcome *outcome; /* of child processes, too */
+static _Thread_local bool active;     /* in the thread that has begun */
 static size_t mapped;
 static bool places_are_shown;
 
 void fault_begin(const struct fault_plan *next)
 {
+    if (!outcome)
+        outcome = mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (outcome == MAP_FAILED)
+        abort();
     plan = *next;
-    outcome = (struct fault_outcome){0};
+    *outcome = (struct fault_outcome){0};
     active = true;
 }
 
 struct fault_outcome fault_end(void)
 {
     active = false;
-    return outcome;
+    return *outcome;
 }
 
 size_t fault_mapped(void)
@@ -74,11 +79,11 @@ static bool is_next(enum fault_kind kind)
 {
     if (!active)
         return false;
-    unsigned long i = ++outcome.calls[kind];
+    unsigned long i = ++outcome->calls[kind];
     if (kind != plan.kind || !plan.first || i < plan.first ||
         (i > plan.first && !plan.on))
         return false;
-    if (outcome.failed++ == 0 && places_are_shown)
+    if (outcome->failed++ == 0 && places_are_shown)
         show_place();
     return true;
 }
@@ -110,6 +115,12 @@ void *fault_call_calloc(size_t n, size_t size)
 void *fault_call_realloc(void *memory, size_t size)
 {
     return fault_due(FAULT_MEMORY, ENOMEM) ? NULL : realloc(memory, size);
+}
+
+void *fault_call_aligned_alloc(size_t alignment, size_t size)
+{
+    return fault_due(FAULT_MEMORY, ENOMEM) ? NULL
+                                           : aligned_alloc(alignment, size);
 }
 
 char *fault_call_strdup(const char *text)

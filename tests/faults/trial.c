@@ -35,7 +35,7 @@ const char *__asan_default_options(void)
 
 enum {
     WRONG = 1,
-    PATIENCE = 60, /* seconds; only a guard against what hangs */
+    PATIENCE = 20, /* seconds; only a guard against what hangs */
     MOST_WORDS = 64
 };
 
@@ -95,7 +95,7 @@ static const struct fault {
     {"patterns", FAULT_PATTERNS, 0, true, {-ENOMEM}, 0},
     /* A second Ctrl-C stops the program at once. */
     {"SIGINT-before", FAULT_SIGNAL_BEFORE, SIGINT, true, {0}, SIGINT},
-    {"SIGINT-within", FAULT_SIGNAL_WITHIN, SIGINT, false, {0}, 0},
+    {"SIGINT-within", FAULT_SIGNAL_WITHIN, SIGINT, false, {0}, SIGINT},
     {"SIGINT-moment", FAULT_SIGNAL_MOMENT, SIGINT, true, {0}, SIGINT},
     {"SIGTERM-before", FAULT_SIGNAL_BEFORE, SIGTERM, true, {0}, 0},
     {"SIGTERM-within", FAULT_SIGNAL_WITHIN, SIGTERM, false, {0}, 0},
@@ -280,7 +280,6 @@ static void run_case(const struct trial *trial, const struct fault_plan *plan)
 static void run_trial(const struct trial *trial, const struct fault *fault,
                       const struct fault_plan *plan, int descriptors)
 {
-    handle_signals();
     fault_begin(plan);
     report->result = trial->run();
     report->outcome = fault_end();
@@ -298,6 +297,7 @@ static void run_trial(const struct trial *trial, const struct fault *fault,
 static void run_here(const struct trial *trial, const struct fault *fault,
                      const struct fault_plan *plan, int descriptors)
 {
+    handle_signals();
     if (trial->run_case)
         run_case(trial, plan);
     else
