@@ -63,7 +63,7 @@ void async_curl_count(struct transfer *transfer, bool outside)
 }
 
 /* The first end counts: the task may have yet to wake when another comes. */
-static void end(struct transfer *transfer, int err, CURLcode result)
+void async_curl_end(struct transfer *transfer, int err, CURLcode result)
 {
     if (transfer->ended)
         return;
@@ -98,7 +98,7 @@ static void tell_failure(struct async_callback *callback)
     struct shard *shard = CONTAINER_OF(callback, struct shard, failure);
 
     for (struct transfer *t = shard->transfers; t; t = t->next)
-        end(t, shard->err, CURLE_OK);
+        async_curl_end(t, shard->err, CURLE_OK);
 }
 
 /*
@@ -117,7 +117,7 @@ static void act(struct shard *shard, curl_socket_t fd, int events)
         struct transfer *transfer = transfer_of(m->easy_handle);
 
         if (m->msg == CURLMSG_DONE && transfer)
-            end(transfer, 0, m->data.result);
+            async_curl_end(transfer, 0, m->data.result);
     }
 }
 
@@ -191,7 +191,7 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *owner,
     /* Told of a failure, libcurl gives up all transfers; one is enough. */
     struct transfer *transfer = transfer_of(easy);
     if (transfer) {
-        end(transfer, err, CURLE_OK);
+        async_curl_end(transfer, err, CURLE_OK);
         return 0;
     }
     fail_shard(shard, err);
@@ -362,7 +362,7 @@ static void free_shard(struct shard *shard)
     while (shard->transfers) {
         struct transfer *transfer = shard->transfers;
 
-        end(transfer, ASYNC_ENOLOOP, CURLE_OK);
+        async_curl_end(transfer, ASYNC_ENOLOOP, CURLE_OK);
         async_curl_finish(transfer);
     }
     curl_multi_cleanup(shard->multi);
@@ -415,9 +415,9 @@ static void limit_reached(struct async_callback *due)
         limits->connect = 0;
         int err = set_limit(transfer, limits->total);
         if (err)
-            end(transfer, err, CURLE_OK);
+            async_curl_end(transfer, err, CURLE_OK);
     } else {
-        end(transfer, ASYNC_ETIMEDOUT, CURLE_OK);
+        async_curl_end(transfer, ASYNC_ETIMEDOUT, CURLE_OK);
     }
 }
 

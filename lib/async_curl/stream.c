@@ -104,7 +104,9 @@ static void go_on(struct async_curl_private_stream *stream)
 {
     stream->paused = false;
     async_curl_count(&stream->transfer, !stream->transfer.ended);
-    curl_easy_pause(stream->transfer.easy, CURLPAUSE_CONT);
+    CURLcode code = curl_easy_pause(stream->transfer.easy, CURLPAUSE_CONT);
+    if (code)
+        async_curl_end(&stream->transfer, 0, code);
 }
 
 int async_curl_read(struct async_curl_stream *stream, void *buffer, size_t size,

@@ -47,6 +47,9 @@ int async_curl_begin_limits(struct transfer *transfer);
    from its start until it has ended. */
 void async_curl_count(struct transfer *transfer, bool outside);
 
+/* The transfer has ended so: its task wakes. */
+void async_curl_end(struct transfer *transfer, int err, CURLcode result);
+
 /* How the transfer ended, as an error code with its text. */
 int async_curl_outcome(const struct transfer *transfer);
 
