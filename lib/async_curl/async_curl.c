@@ -97,6 +97,9 @@ static void tell_failure(struct async_callback *callback)
 {
     struct shard *shard = CONTAINER_OF(callback, struct shard, failure);
 
+    /* Nobody fetches what comes there: they would be ready for ever. */
+    for (struct socket *s = shard->sockets; s; s = s->next)
+        async_fd_unwatch(&s->fd);
     for (struct transfer *t = shard->transfers; t; t = t->next)
         async_curl_end(t, shard->err, CURLE_OK);
 }
