@@ -219,6 +219,7 @@ $(FAULT_TESTS:=.o): $(FAULTS_IN)/%: $(BUILD)/tests/%
 	    _cmocka_run_group_tests=fault_run_group_tests $< $@
 $(FAULT_TESTS): $(call objects,tests/faults/suite.c $(filter-out \
     $(TESTS:=.c),$(wildcard tests/*.c)))
+$(FAULTS_IN)/network: $(call objects,tests/raw_server.c)
 $(FAULT_PROGRAMS): %: %.o $(call objects,tests/faults/trial.c) $(INJECT) \
     $(filter %llm.a,$(FAULTY)) $(call library,mock_llm) \
     $(filter-out %llm.a,$(FAULTY))

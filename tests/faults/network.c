@@ -7,6 +7,7 @@
 #include "inject_network.h"
 #include "trial.h"
 
+#include "../raw_server.h"
 #include "async_curl/async_curl.h"
 #include "llm/llm.h"
 #include "mock_llm/mock_llm.h"
@@ -64,13 +65,13 @@ static int perform(void *job)
     return err;
 }
 
-/* Reads the body in small pieces, with pauses. */
+/* Reads the body in pieces, others running in between. */
 static int perform_slowly(void *job)
 {
     struct transfer *transfer = job;
     struct async_curl_stream stream = {0};
     CURL *easy = new_handle(transfer->url);
-    char piece[64];
+    char piece[8000];
     size_t n = 1;
 
     if (!easy)
@@ -81,8 +82,8 @@ static int perform_slowly(void *job)
     while (!err && n > 0) {
         err = async_curl_read(&stream, piece, sizeof piece, &n);
         transfer->size += n;
-        if (!err)
-            err = async_yield();
+        if (!err && n > 0)
+            err = async_sleep(0.001);
     }
     async_curl_close(&stream);
     curl_easy_cleanup(easy);
@@ -129,6 +130,26 @@ static int transfers(void)
 static int streams(void)
 {
     return run_transfers(perform_all_slowly);
+}
+
+/* Larger than what is kept for a reader: the transfer is paused meanwhile. */
+static int paused(void)
+{
+    enum { LENGTH = 300000 };
+    static char reply[LENGTH + 100];
+    struct transfer transfer = {.size = 0};
+    size_t head = (size_t)sprintf(
+        reply, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LENGTH);
+
+    memset(reply + head, 'x', LENGTH);
+    struct raw_server *server =
+        raw_server_start(reply, head + LENGTH, RAW_KEEP);
+    snprintf(transfer.url, sizeof transfer.url, "%s", raw_server_url(server));
+    int err = trial_async_run(perform_slowly, &transfer);
+    raw_server_stop(server);
+    if (!err && transfer.size != LENGTH)
+        return trial_wrong("%zu bytes came", transfer.size);
+    return err;
 }
 
 /* ---- Chats ------------------------------------------------------------- */
@@ -293,6 +314,7 @@ int main(void)
     static const struct trial trials[] = {
         {"transfers", transfers, NULL},
         {"streams", streams, NULL},
+        {"paused", paused, NULL},
         {"openai", openai, NULL},
         {"openai_stream", openai_stream, NULL},
         {"openai_blocking", openai_blocking, NULL},
