@@ -95,15 +95,18 @@ static inline struct llm_client *lesson_llm_client(struct lesson_llm *llm,
     struct scenario scenario = {.latency = latency};
     struct llm_options options = {.max_retries = LLM_NO_RETRIES,
                                   .scenario = &scenario};
-    const char *provider = "simulated";
+    const char *provider = getenv("LLM_PROVIDER");
 
     *llm = (struct lesson_llm){0};
-    if (lesson_llm_clock_is_virtual() && !getenv("LLM_PROVIDER")) {
+    if (lesson_llm_clock_is_virtual() && (!provider || !*provider)) {
+        provider = "simulated";
         printf("LLM: simulated, without a server, %.1f s a call.\n", latency);
     } else {
         if (lesson_llm_start(llm, latency) != 0)
             return NULL;
         provider = "openai";
+    }
+    if (llm->mock) { /* of the real one, the environment tells */
         options.base_url = llm->base_url;
         options.api_key = llm->api_key;
     }
