@@ -14,17 +14,9 @@ extern const struct grader grader_14_concurrent_llm_client;
 extern const struct grader grader_15_rate_limited_processor;
 
 const struct grader *const graders[] = {
-    &grader_01_first_coroutine,
-    &grader_02_gather,
-    &grader_03_fix_blocking_call,
-    &grader_04_fix_forgotten_await,
-    &grader_05_return_exceptions,
-    &grader_08_retry,
-    &grader_09_fix_no_semaphore,
-    &grader_15_rate_limited_processor,
-    NULL,
     &grader_01_first_coroutine,        &grader_02_gather,
     &grader_03_fix_blocking_call,      &grader_04_fix_forgotten_await,
+    &grader_05_return_exceptions,      &grader_08_retry,
     &grader_09_fix_no_semaphore,       &grader_14_concurrent_llm_client,
     &grader_15_rate_limited_processor, NULL,
 };
