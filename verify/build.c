@@ -96,6 +96,7 @@ void build_open(struct build *build, const struct kit *kit,
     folder_write(own_file(build, ".c"), text_chars(source), source->length);
     folder_copy(path_in("exercises", header), own_file(build, ".h"));
     copy_header(build, "async", "async/async.h");
+    copy_header(build, "llm", "llm/error.h");
     if (grader->uses_llm) {
         copy_header(build, "async_curl", "async_curl/async_curl.h");
         copy_header(build, "llm", "llm/llm.h");

@@ -5,6 +5,7 @@
  * meddle with the judge, ends here, once for all checks of all exercises.
  */
 #include "exam.h"
+#include "llm/error.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -37,6 +38,18 @@ const char *error_name(int err)
         {-EPROTO, "-EPROTO"},
         {-ECONNRESET, "-ECONNRESET"},
         {-EHOSTUNREACH, "-EHOSTUNREACH"},
+        {LLM_EBADREQUEST, "LLM_EBADREQUEST"},
+        {LLM_EAUTHENTICATION, "LLM_EAUTHENTICATION"},
+        {LLM_EPERMISSION, "LLM_EPERMISSION"},
+        {LLM_ENOTFOUND, "LLM_ENOTFOUND"},
+        {LLM_ECONFLICT, "LLM_ECONFLICT"},
+        {LLM_EUNPROCESSABLE, "LLM_EUNPROCESSABLE"},
+        {LLM_ERATELIMIT, "LLM_ERATELIMIT"},
+        {LLM_EQUOTA, "LLM_EQUOTA"},
+        {LLM_ESERVER, "LLM_ESERVER"},
+        {LLM_ECONNECTION, "LLM_ECONNECTION"},
+        {LLM_ETIMEDOUT, "LLM_ETIMEDOUT"},
+        {LLM_EMALFORMED, "LLM_EMALFORMED"},
     };
     static char numbers[4][16];
     static int next;

@@ -23,6 +23,7 @@
 #define LLM_H
 
 #include "async/async.h"
+#include "llm/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,20 +31,7 @@
 
 /* ---- Errors ------------------------------------------------------------ */
 
-enum {
-    LLM_EBADREQUEST = -2001,     /* 400, and whatever else is the request's */
-    LLM_EAUTHENTICATION = -2002, /* 401: no key, or a wrong one */
-    LLM_EPERMISSION = -2003,     /* 403: not with this key */
-    LLM_ENOTFOUND = -2004,       /* 404: no such model, or a wrong base URL */
-    LLM_ECONFLICT = -2005,       /* 409 */
-    LLM_EUNPROCESSABLE = -2006,  /* 422 */
-    LLM_ERATELIMIT = -2007,      /* 429: too many requests, or tokens */
-    LLM_EQUOTA = -2008,          /* 429 as well, but no credit is left */
-    LLM_ESERVER = -2009,         /* 500 and above */
-    LLM_ECONNECTION = -2010,     /* no connection, or it broke */
-    LLM_ETIMEDOUT = -2011,       /* no connection, or no answer, in time; 408 */
-    LLM_EMALFORMED = -2012       /* something came, but it is not an answer */
-};
+/* The codes, LLM_EBADREQUEST and the others, stand in error.h. */
 
 /* What an error code means, in words; those of other modules, too. Once there
    was a client, async_strerror knows them as well. */
