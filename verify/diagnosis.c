@@ -270,7 +270,7 @@ bool no_wait_at_the_end(struct exam *exam, const struct run *run)
         in_seconds(ended), in_seconds(run->returned_at));
     likely(exam, run->returned_at > ended
                      ? "a wait after the last attempt, when nothing comes any "
-                       "more: ask for the last one before you wait"
+                       "more: leave before the wait if that was the last"
                      : "it does not wait for what it has started");
     return false;
 }

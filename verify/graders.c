@@ -8,6 +8,7 @@ extern const struct grader grader_02_gather;
 extern const struct grader grader_03_fix_blocking_call;
 extern const struct grader grader_04_fix_forgotten_await;
 extern const struct grader grader_05_return_exceptions;
+extern const struct grader grader_07_fix_constant_backoff;
 extern const struct grader grader_08_retry;
 extern const struct grader grader_09_fix_no_semaphore;
 extern const struct grader grader_14_concurrent_llm_client;
@@ -19,4 +20,12 @@ const struct grader *const graders[] = {
     &grader_05_return_exceptions,      &grader_08_retry,
     &grader_09_fix_no_semaphore,       &grader_14_concurrent_llm_client,
     &grader_15_rate_limited_processor, NULL,
+    &grader_01_first_coroutine,
+    &grader_02_gather,
+    &grader_03_fix_blocking_call,
+    &grader_04_fix_forgotten_await,
+    &grader_07_fix_constant_backoff,
+    &grader_08_retry,
+    &grader_09_fix_no_semaphore,
+    NULL,
 };

@@ -1,0 +1,34 @@
+/* half of the wait, and up to half more; a line for each */
+#include "07_fix_constant_backoff.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool may_heal(int err)
+{
+    return err == LLM_ERATELIMIT || err == LLM_ECONFLICT ||
+           err == LLM_ESERVER || err == LLM_ECONNECTION || err == LLM_ETIMEDOUT;
+}
+
+int send_with_backoff(void *job)
+{
+    struct backoff *backoff = job;
+    double delay = backoff->base_delay;
+
+    for (;;) {
+        backoff->attempts++;
+        int err = backoff->send(backoff->request);
+        if (!may_heal(err) || backoff->attempts > backoff->max_retries)
+            return err;
+        if (delay > backoff->max_delay)
+            delay = backoff->max_delay;
+        double wait = delay / 2 + delay / 2 * drand48();
+        printf("%s: %s, retrying\n", backoff->request->url, async_errmsg(err));
+        if (backoff->request->retry_after > 0)
+            wait = backoff->request->retry_after;
+        err = async_sleep(wait);
+        if (err)
+            return err;
+        delay *= 2;
+    }
+}
