@@ -184,7 +184,11 @@ bool called(struct exam *exam, const struct run *run, const char *op,
 
     if (seen == times)
         return true;
-    saw(exam, "%s instead of %zu", counted(seen, "attempt"), times);
+    if (run->scenario->n > 1)
+        saw(exam, "job %zu of %zu: %s instead of %zu", item, run->scenario->n,
+            counted(seen, "attempt"), times);
+    else
+        saw(exam, "%s instead of %zu", counted(seen, "attempt"), times);
     if (seen == 0)
         likely(exam, "it returns before it has called anything");
     else if (seen < times)

@@ -35,6 +35,7 @@ const char *error_name(int err)
         {-ENOMEM, "-ENOMEM"},
         {-EINVAL, "-EINVAL"},
         {-EIO, "-EIO"},
+        {-EBUSY, "-EBUSY"},
         {-EPROTO, "-EPROTO"},
         {-ECONNRESET, "-ECONNRESET"},
         {-EHOSTUNREACH, "-EHOSTUNREACH"},

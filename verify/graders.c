@@ -13,6 +13,7 @@ extern const struct grader grader_08_retry;
 extern const struct grader grader_09_fix_no_semaphore;
 extern const struct grader grader_14_concurrent_llm_client;
 extern const struct grader grader_15_rate_limited_processor;
+extern const struct grader grader_13_metadata_extractor;
 
 const struct grader *const graders[] = {
     &grader_01_first_coroutine,        &grader_02_gather,
@@ -27,5 +28,6 @@ const struct grader *const graders[] = {
     &grader_07_fix_constant_backoff,
     &grader_08_retry,
     &grader_09_fix_no_semaphore,
+    &grader_13_metadata_extractor,
     NULL,
 };

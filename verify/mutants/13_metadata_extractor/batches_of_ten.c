@@ -1,0 +1,58 @@
+/* fails a: ten documents at a time */
+#include "13_metadata_extractor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int call_with_retry(struct extraction *extraction)
+{
+    struct api_job api_job = {.document_name = extraction->document_name};
+    double wait = extraction->base_delay;
+
+    for (;;) {
+        extraction->attempts++;
+        int err = extraction->api(&api_job);
+        if (err == 0)
+            extraction->metadata = api_job.metadata;
+        if (err != -EBUSY || extraction->attempts > extraction->max_retries)
+            return err;
+        printf("Retry %s in %gs...\n", extraction->document_name, wait);
+        err = async_sleep(wait);
+        if (err)
+            return err;
+        wait *= 2;
+    }
+}
+
+int extract_metadata(void *job)
+{
+    struct extraction *extraction = job;
+
+    int err = call_with_retry(extraction);
+    extraction->success = err == 0;
+    if (err)
+        snprintf(extraction->error, sizeof extraction->error, "%s",
+                 async_errmsg(err));
+    return err;
+}
+
+int process_batch_with_stats(void *job)
+{
+    struct batch_stats *stats = job;
+    double start = async_now();
+    int errs[10];
+
+    for (size_t first = 0; first < stats->total; first += 10) {
+        size_t n = stats->total - first < 10 ? stats->total - first : 10;
+        int err = async_gather_each_all(extract_metadata,
+                                        &stats->extractions[first], n, errs);
+        if (err)
+            return err;
+        for (size_t i = 0; i < n; i++)
+            stats->successful += errs[i] == 0;
+    }
+    stats->failed = stats->total - stats->successful;
+    stats->elapsed_time = async_now() - start;
+    return 0;
+}
