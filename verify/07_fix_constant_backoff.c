@@ -247,7 +247,7 @@ static bool returned_last(struct exam *exam, const struct run *run)
 /* All attempts fail, but for the last, which comes to something else. */
 static bool comes_to(struct exam *exam, int last)
 {
-    int retries = RETRIES + (int)draw(exam, 2);
+    int retries = RETRIES + 1;
     struct scenario *scenario =
         failing(exam, 1, retries, draw_base(exam), NO_LIMIT);
 
@@ -294,7 +294,8 @@ static bool respected(struct exam *exam, const struct run *run,
             in_seconds(wait));
         if (wait < wishes[k])
             likely(exam, "shorter than what the server asked for: "
-                         "request->retry_after, if it is greater than 0");
+                         "request->retry_after, if it is greater than 0; "
+                         "max_delay is no limit for that");
         else if (wait <= 1000)
             likely(exam, "no wait at all: without a retry_after it is the "
                          "usual one");
@@ -314,17 +315,18 @@ static bool retry_after(struct exam *exam)
     int64_t base = draw_base(exam);
     int64_t wishes[] = {4 * base + (int64_t)(1 + draw(exam, 9)) * MILLISECOND,
                         0, 0};
-    struct scenario *scenario = failing(exam, 1, 3, base, NO_LIMIT);
+    struct scenario *scenario = failing(exam, 1, 3, base, base * 5 / 2);
 
     answer_to(scenario, 0, 0)->err = LLM_ERATELIMIT;
     answer_to(scenario, 0, 1)->err = LLM_ERATELIMIT;
     for (size_t k = 0; k < 3; k++)
         scenario_seconds(scenario, "retry_after", wishes[k]);
     asked(exam,
-          "429 with a retry_after of %s, 429 without, 503, base_delay %s: it "
-          "waits for as long as it was asked to, then for about %s and %s",
-          in_seconds(wishes[0]), in_seconds(base), in_seconds(2 * base),
-          in_seconds(4 * base));
+          "429 with a retry_after of %s, 429 without, 503; base_delay %s, "
+          "max_delay %s: it waits for as long as it was asked to, then for "
+          "about %s and %s",
+          in_seconds(wishes[0]), in_seconds(base), in_seconds(base * 5 / 2),
+          in_seconds(2 * base), in_seconds(base * 5 / 2));
     const struct run *run = play(exam, scenario);
     return run && right_job(exam, run) && called(exam, run, "send", 0, 4) &&
            respected(exam, run, wishes, 3, base);

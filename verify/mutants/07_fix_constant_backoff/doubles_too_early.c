@@ -1,4 +1,4 @@
-/* fails a d: the first wait is twice base_delay */
+/* fails a: the first wait is twice base_delay */
 #include "07_fix_constant_backoff.h"
 
 static bool may_heal(int err)

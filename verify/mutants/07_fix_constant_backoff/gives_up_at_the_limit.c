@@ -1,4 +1,4 @@
-/* fails f: it gives up where the waits would reach max_delay */
+/* fails d f: it gives up where the waits would reach max_delay */
 #include "07_fix_constant_backoff.h"
 
 static bool may_heal(int err)
