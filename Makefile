@@ -20,7 +20,7 @@ LESSONS   := $(basename $(wildcard lessons/[0-9][0-9]_*.c))
 EXERCISES := $(basename $(wildcard exercises/[0-9][0-9]_*.h))
 SOLUTIONS := $(EXERCISES:exercises/%=solutions/%)
 GRADERS   := $(basename $(wildcard verify/[0-9][0-9]_*.c))
-BENCHES   := $(basename $(wildcard bench/*.c))
+BENCHES   := bench/runtime
 TESTS     := $(basename $(wildcard tests/test_*.c))
 SCRIPTS   := $(wildcard tests/*.sh)
 # In the linker's order: each may use those to the right of it.
@@ -98,7 +98,7 @@ FLAGS_verify/driver := -DVERIFY_DRIVER
 # Goals that need some include a file that sets LLM_LIBS and the like. If it is
 # missing, make makes it first, by running tools/install-deps, and stops if that
 # fails. Not for `make -n`, which must not install anything.
-LLM_GOALS := mock bench-mock verify14 verify15 verify16 $(BENCHES:%=$(BUILD)/%) $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) $(foreach program,\
+LLM_GOALS := mock bench-mock verify14 verify15 verify16 $(BUILD)/bench/mock_llm $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) $(foreach program,\
     $(FULL),$(call numbered,$(patsubst %s/,%,$(dir $(program))),$(program)))
 TEST_GOALS := all kit test test-runtime test-coverage faults $(BUILD)/tests/%
 GROUP := $(if $(filter $(TEST_GOALS),$(MAKECMDGOALS)),test,$(if $(filter \
@@ -165,10 +165,10 @@ $(ALL_LIBRARIES):
 RUNTIME := $(call library,async)
 LINK = $(CC) $(SANITIZE_FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 
-PLAIN_PROGRAMS := $(PLAIN:%=$(BUILD)/%)
+PLAIN_PROGRAMS := $(PLAIN:%=$(BUILD)/%) $(BENCHES:%=$(BUILD)/%)
 WEB_SERVER := $(BUILD)/bin/verify_server
 FULL_PROGRAMS := $(FULL:%=$(BUILD)/%) $(BUILD)/bin/mock_llm \
-    $(BENCHES:%=$(BUILD)/%) $(WEB_SERVER)
+    $(BUILD)/bench/mock_llm $(WEB_SERVER)
 TEST_PROGRAMS := $(TESTS:%=$(BUILD)/%)
 CHAPTER := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/chapter/*.c))
 FUZZED := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/interpreter.c))
@@ -182,7 +182,7 @@ WEB_PARTS := $(if $(LLM_LIBS),$(WEB_SERVER) $(BUILD)/packages $(foreach \
     $(WEB_GRADERS:%=$(BUILD)/%.driver.o))
 
 $(PLAIN_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(RUNTIME)
-$(FULL:%=$(BUILD)/%) $(BENCHES:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o \
+$(FULL:%=$(BUILD)/%) $(BUILD)/bench/mock_llm: $(BUILD)/%: $(BUILD)/%.o \
     $(ALL_LIBRARIES)
 $(BUILD)/bin/mock_llm: $(BUILD)/lib/mock_llm/main.o $(ALL_LIBRARIES)
 $(WEB_SERVER): $(BUILD)/verify/server/main.o $(ALL_LIBRARIES)
@@ -277,7 +277,7 @@ $(EXERCISES:=.c):
 
 .PHONY: advice help all kit verify verify-chapter test test-judge fuzz mock \
     bench-mock clean format lint skeletons compile_commands.json \
-    test-runtime test-matrix test-aarch64 coverage faults test-coverage
+    test-runtime test-matrix test-aarch64 coverage faults bench test-coverage
 
 advice:
 	@echo 'make lesson1   runs the first lesson'
@@ -353,7 +353,7 @@ test-coverage: $(RUNTIME_TEST_PROGRAMS) $(FUZZED)
 # Random programs, on the runtime and on CPython: see tests/fuzz/fuzz.py.
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 fuzz: $(FUZZED)
-	@tools/install-deps fuzz
+	@tools/install-deps python
 	@exec $(PYTHON) -B tests/fuzz/fuzz.py $(FUZZED) --keep \
 	    --seed $(or $(SEED),1) --count $(or $(N),10000)
 
@@ -375,6 +375,14 @@ test-judge: $(JUDGE) judge_parts
 mock: $(BUILD)/bin/mock_llm
 	@exec $(UNDER) $< $(ARGS)
 
+# The runtime beside others. ROUNDS=9: more of them; CASES='switch sleep': only
+# these; SCALE=0.01: with a hundredth of the operations.
+bench: $(BENCHES:%=$(BUILD)/%)
+	@tools/install-deps python
+	@exec python3 -B bench/compare.py $(BUILD)/bench/runtime \
+	    $(addprefix --rounds ,$(ROUNDS)) $(addprefix --scale ,$(SCALE)) \
+	    $(if $(CASES),--cases '$(CASES)')
+
 bench-mock: $(BUILD)/bench/mock_llm $(BUILD)/bin/mock_llm
 	@exec $^
 
@@ -390,6 +398,7 @@ vocab:
 C_FILES := $(wildcard $(foreach folder,lib/* lessons exercises solutions verify \
     verify/server bench tests/fuzz tests/chapter tests/coverage \
     tests/faults \
+    bench/peers \
     verify/alternatives/* verify/mutants/* tests,$(folder)/*.c $(folder)/*.h))
 SHELL_FILES := $(filter-out %/skeletons,$(wildcard tools/*)) tests/run \
     tests/judge.bash $(SCRIPTS) .ci/run tests/faults/run \
