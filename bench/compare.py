@@ -29,13 +29,14 @@ PEERS = HERE / 'peers'
 
 class Case:
     def __init__(self, name, n, unit, what, passes=4, memory=False,
-                 at_most=None, of=None):
+                 at_most=None, bytes_at_most=None, of=None):
         self.name, self.n, self.unit, self.what = name, n, unit, what
         self.passes = passes
         self.figures = ['first', 'best'][:passes]
         self.memory = memory    # whether it says something: bytes a task
-        self.at_most = at_most  # of the runtime's own figure, in its unit
-        self.of = of or {}      # of a peer's: its name, and the ratio
+        # Bounds: of the runtime's own figures, and of its ratio to a peer's.
+        self.at_most, self.bytes_at_most = at_most, bytes_at_most
+        self.of = of or {}
 
 
 CASES = [
@@ -44,10 +45,10 @@ CASES = [
     Case('spawn', 100000, 'ns', 'a trivial task is spawned and awaited',
          of={'Go': 0.12}),
     Case('gather', 100000, 'ns',
-         '{n} trivial tasks are spawned, then gathered; each', memory=True,
+         '{n} trivial tasks are spawned and gathered; each', memory=True,
          of={'Go': 0.1}),
     Case('task-acquires', 100000, 'ns',
-         '{n} tasks, 100 permits, each task acquires and releases; each',
+         '{n} tasks, 100 permits, each task acquires; each',
          memory=True, of={'Go': 1.1}),
     Case('spawner-acquires', 100000, 'ns',
          '{n} tasks, 100 permits, the spawner acquires; each',
@@ -57,16 +58,21 @@ CASES = [
          memory=True, of={'asyncio': 0.15, 'Go': 1.5}),
     Case('sleep-million', 1000000, 'ms',
          '{n} tasks sleep 5 s at once; beyond the 5 s', passes=1,
-         memory=True, at_most=3000),
+         memory=True, at_most=3000, bytes_at_most=5500),
     Case('late', 1000, 'us', 'a sleep of 100 us; how late, at the median',
          at_most=60),
 ]
 
 
 class Program:
-    def __init__(self, name, command, package=None, environment=None):
-        self.name, self.command, self.package = name, command, package
+    def __init__(self, name, command, environment=None, most=None, only=None):
+        self.name, self.command = name, command
         self.environment = environment or {}
+        self.most = most or {}  # a case, and no more operations than so many
+        self.only = only        # the cases that it has; None: all
+
+    def operations(self, case, n):
+        return min(n, self.most.get(case.name, n))
 
 
 def output_of(*command):
@@ -78,42 +84,70 @@ def output_of(*command):
     return None if done.returncode else done.stdout.split()
 
 
-def build_go(into):
-    program = into / 'go_peer'
-    subprocess.run(['go', 'build', '-o', program, PEERS / 'go_peer.go'],
+def build(into, command, source, flags=()):
+    """The program that the compiler makes of a file in peers/."""
+    program = into / pathlib.Path(source).stem
+    subprocess.run([*command, '-o', program, PEERS / source, *flags],
                    check=True)
     return program
 
 
-def python_with(module):
+C = [os.environ.get('CC', 'cc'), '-std=c11', '-D_GNU_SOURCE', '-O2']
+
+# Pth looks at each of its threads on each of its turns: more would take hours.
+PTH_MOST = {'switch': 10000, 'spawn': 10000, 'gather': 1000,
+            'task-acquires': 200, 'spawner-acquires': 200}
+
+
+def go_peers(into):
+    if not shutil.which('go'):
+        return []
+    program = build(into, ['go', 'build'], 'go_peer.go')
+    return [Program('Go', [program]),
+            Program('Go 1 P', [program], {'GOMAXPROCS': '1'})]
+
+
+def python_peers(name):
     """The system's own Python has Debian's packages; another may hide it."""
     for python in os.environ.get('PYTHON'), '/usr/bin/python3', 'python3':
-        if python and output_of(python, '-c', f'import {module}') is not None:
-            return python
-    return None
+        if python and output_of(python, '-c', f'import {name}') is not None:
+            return [Program(name, [python, PEERS / 'asyncio_peer.py', name])]
+    return []
+
+
+def node_peers():
+    if not shutil.which('node'):
+        return []
+    return [Program('Node', ['node', PEERS / 'node_peer.mjs'])]
+
+
+def c_peers(into, name, flags, source, **limits):
+    if flags is None:
+        return []
+    return [Program(name, [build(into, C, source, flags)], **limits)]
 
 
 def find_peers(into):
     """What is installed, built where it has to be; and what is not."""
+    pkg_config = os.environ.get('PKG_CONFIG', 'pkg-config')
     into.mkdir(parents=True, exist_ok=True)
-    peers, missing = [], []
-
-    if shutil.which('go'):
-        go = [build_go(into)]
-        peers += [Program('Go', go),
-                  Program('Go, 1 P', go, environment={'GOMAXPROCS': '1'})]
-    else:
-        missing.append('Go (golang)')
-
-    script = PEERS / 'asyncio_peer.py'
-    python = python_with('uvloop')
-    peers.append(Program('asyncio', [python or sys.executable, script,
-                                     'asyncio']))
-    if python:
-        peers.append(Program('uvloop', [python, script, 'uvloop']))
-    else:
-        missing.append('uvloop (python3-uvloop)')
-    return peers, missing
+    found = {
+        'Go (golang)': go_peers(into),
+        'asyncio (python3)': python_peers('asyncio'),
+        'uvloop (python3-uvloop)': python_peers('uvloop'),
+        'Node (nodejs)': node_peers(),
+        'State Threads (libst-dev)': c_peers(
+            into, 'State Threads', output_of(pkg_config, '--libs', 'st'),
+            'state_threads_peer.c'),
+        'GNU Pth (libpth-dev)': c_peers(
+            into, 'Pth', output_of('pth-config', '--libs'), 'pth_peer.c',
+            most=PTH_MOST, only=PTH_MOST.keys() | {'late'}),
+        'libuv (libuv1-dev)': c_peers(
+            into, 'libuv', output_of(pkg_config, '--libs', 'libuv'),
+            'libuv_peer.c', only={'sleep', 'sleep-million', 'late'}),
+    }
+    return ([peer for peers in found.values() for peer in peers],
+            [name for name, peers in found.items() if not peers])
 
 
 # ---- Measuring ------------------------------------------------------------
@@ -124,7 +158,7 @@ def run_once(program, case, n):
                    **program.environment}
     try:
         done = subprocess.run(
-            [*program.command, case.name, str(n), str(case.passes)],
+            [*map(str, program.command), case.name, str(n), str(case.passes)],
             env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, timeout=300, check=False)
     except subprocess.TimeoutExpired:
@@ -138,6 +172,8 @@ def run_once(program, case, n):
 
 def run_rounds(programs, case, n, rounds):
     """For each program the figures of each round, or what went wrong."""
+    programs = [program for program in programs
+                if program.only is None or case.name in program.only]
     results = {program.name: [] for program in programs}
     for number in range(rounds):
         start = number % len(programs)
@@ -145,7 +181,7 @@ def run_rounds(programs, case, n, rounds):
             so_far = results[program.name]
             if isinstance(so_far, str):
                 continue
-            figures = run_once(program, case, n)
+            figures = run_once(program, case, program.operations(case, n))
             if isinstance(figures, str):
                 results[program.name] = figures
             else:
@@ -154,10 +190,12 @@ def run_rounds(programs, case, n, rounds):
 
 
 def median(results, figure):
+    """Of the rounds."""
     return statistics.median(result[figure] for result in results)
 
 
 def ratio(ours, theirs, figure):
+    """Ours by theirs in each round, and of these the median."""
     return statistics.median(
         mine[figure] / other[figure]
         for mine, other in zip(ours, theirs, strict=True))
@@ -177,11 +215,22 @@ def short_ratio(value):
         return '-'
     if value >= 9.995:
         return f'{value:.0f}'
+    if value < 0.001:
+        return '<0.001'
     return f'{value:.2f}' if value >= 0.0995 else f'{value:.3f}'
 
 
-def verdict(value, bound):
-    return 'holds' if value <= bound else 'NO'
+class Bounds:
+    """Which of them hold: counted for the last line."""
+    held = broken = 0
+
+    @classmethod
+    def verdict(cls, value, bound):
+        if value <= bound:
+            cls.held += 1
+            return 'holds'
+        cls.broken += 1
+        return 'NO'
 
 
 def row(name, *cells):
@@ -199,18 +248,22 @@ def print_ours(case, ours):
     for figure in case.figures:
         value = median(ours, figure)
         cells += [short(value),
-                  verdict(value, case.at_most) if case.at_most else '']
+                  Bounds.verdict(value, case.at_most) if case.at_most else '']
+    if case.bytes_at_most:
+        each = median(ours, 'memory')
+        print(f'  (bytes, ours: at most {case.bytes_at_most:,}: '
+              f'{Bounds.verdict(each, case.bytes_at_most)})')
     row('ours', bytes_each(case, ours),
         f'{case.at_most:,} {case.unit}' if case.at_most else '', *cells)
 
 
 def print_peer(case, name, ours, theirs):
-    bound = case.of.get(name.split(',')[0])
+    bound = case.of.get(name.removesuffix(' 1 P'))
     cells = []
     for figure in case.figures:
         value = ratio(ours, theirs, figure)
         cells += [short(median(theirs, figure)), short_ratio(value) +
-                  (f' {verdict(value, bound)}' if bound else '')]
+                  (f' {Bounds.verdict(value, bound)}' if bound else '')]
     row(name, bytes_each(case, theirs), f'{bound:.2f}' if bound else '', *cells)
 
 
@@ -231,31 +284,64 @@ def print_case(case, n, results):
     sys.stdout.flush()
 
 
-def main():
+def print_summary(peers, measured):
+    """All ratios in one table: each case's first pass, and its later ones."""
+    print('\nOurs divided by theirs')
+    names = [peer.name for peer in peers]
+    heads = [name.replace('State Threads', 'StateT') for name in names]
+    widths = [max(7, len(head) + 1) for head in heads]
+    print(' ' * 22 + ''.join(map(str.rjust, heads, widths)))
+    for case, results in measured:
+        ours = results['ours']
+        for figure in [] if isinstance(ours, str) else case.figures:
+            cells = [results.get(name, '') for name in names]
+            cells = ['' if isinstance(cell, str) else
+                     short_ratio(ratio(ours, cell, figure)) for cell in cells]
+            label = case.name if figure == 'first' else ''
+            print(f'{label:<17}' + {'first': 'first', 'best': 'later'}[figure] +
+                  ''.join(map(str.rjust, cells, widths)).rstrip())
+    print(f'\nOf the bounds {Bounds.held} hold, and {Bounds.broken} do not.')
+
+
+def parse():
     parser = argparse.ArgumentParser(
         description='The runtime beside its peers.')
-    parser.add_argument('program', help="the runtime's: build/bench/runtime")
+    parser.add_argument('program', help="the runtime's: build/bench/runtime",
+                        type=lambda path: pathlib.Path(path).resolve())
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--cases', help='only these: "switch gather"')
     parser.add_argument('--scale', type=float, default=1,
                         help='0.01: a hundredth of the operations')
     arguments = parser.parse_args()
-    program = pathlib.Path(arguments.program).resolve()
+    arguments.cases = (arguments.cases or '').split()
+    names = [case.name for case in CASES]
+    for name in arguments.cases:
+        if name not in names:
+            parser.error(f'no case {name}; there is {" ".join(names)}')
+    if arguments.rounds < 1 or arguments.scale <= 0:
+        parser.error('rounds are 1 or more, and the scale is above 0')
+    return arguments
 
-    peers, missing = find_peers(program.parent / 'peers')
-    programs = [Program('ours', [program])] + peers
-    wanted = (arguments.cases or '').split()
-    print(f'{arguments.rounds} rounds; medians, on '
-          f'{len(os.sched_getaffinity(0))} processors. "ours is": our figure '
-          'divided by theirs.')
+
+def main():
+    arguments = parse()
+    peers, missing = find_peers(arguments.program.parent / 'peers')
+    programs = [Program('ours', [arguments.program])] + peers
+    print(f'Medians; rounds: {arguments.rounds}, processors: '
+          f'{len(os.sched_getaffinity(0))}. "ours is": our figure divided by '
+          'theirs.')
     if missing:
         print(textwrap.fill('Left out, not installed: ' + ', '.join(missing) +
                             '. To install: tools/install-deps bench', 79))
+    measured = []
     for case in CASES:
-        if not wanted or case.name in wanted:
-            n = max(1, round(case.n * arguments.scale))
-            print_case(case, n, run_rounds(programs, case, n,
-                                           arguments.rounds))
+        if arguments.cases and case.name not in arguments.cases:
+            continue
+        n = max(100, round(case.n * arguments.scale))
+        results = run_rounds(programs, case, n, arguments.rounds)
+        print_case(case, n, results)
+        measured.append((case, results))
+    print_summary(peers, measured)
 
 
 main()
