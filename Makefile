@@ -20,7 +20,8 @@ LESSONS   := $(basename $(wildcard lessons/[0-9][0-9]_*.c))
 EXERCISES := $(basename $(wildcard exercises/[0-9][0-9]_*.h))
 SOLUTIONS := $(EXERCISES:exercises/%=solutions/%)
 GRADERS   := $(basename $(wildcard verify/[0-9][0-9]_*.c))
-BENCHES   := bench/runtime
+# These measure the runtime; bench/mock_llm.c the mock server.
+BENCHES   := bench/runtime bench/floor
 TESTS     := $(basename $(wildcard tests/test_*.c))
 SCRIPTS   := $(wildcard tests/*.sh)
 # In the linker's order: each may use those to the right of it.
@@ -90,6 +91,7 @@ COMPILE := $(strip $(CC) -std=c11 $(DEFINES) $(WARNINGS) \
 # x86 processor with indirect branch tracking would refuse.
 ifneq ($(filter x86_64% i%86%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
 FLAGS_lib/async := -fcf-protection=none
+FLAGS_bench/floor := -fcf-protection=none
 endif
 FLAGS_verify/driver := -DVERIFY_DRIVER
 

@@ -7,8 +7,9 @@
  * its name and its value. A case is passed through several times in one process
  * because the first pass pays for what the later ones find done: pages that are
  * touched for the first time, above all. So "first" is the cold figure, "best"
- * the least of the later ones, and "memory" what the first pass added to the
- * process, divided by the operations.
+ * the least of the later ones; "faults" and "memory" are the pages that the
+ * first pass touched for the first time, and what it added to the process, both
+ * divided by the operations.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 /* A case of one program. */
@@ -82,6 +84,15 @@ static inline double bench_memory(const char *which)
     return kilobytes * 1024;
 }
 
+/* How many pages the process has touched for the first time. */
+static inline long bench_faults(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+}
+
 /* The case of that name; prints what there is and exits if there is none. */
 static inline const struct bench_case *
 bench_find(const struct bench_case *cases, const char *name)
@@ -103,6 +114,7 @@ static inline void bench_run(const struct bench_case *c, char **arguments)
 {
     const struct bench_kind *kind = bench_kinds;
     double memory = bench_memory("VmRSS"), best = 0;
+    long faults = bench_faults();
 
     while (strcmp(kind->name, c->name) != 0)
         kind++;
@@ -111,6 +123,7 @@ static inline void bench_run(const struct bench_case *c, char **arguments)
         arguments[2] && arguments[3] ? atol(arguments[3]) : kind->passes;
     bench_check(n > 0 && passes > 0, "N and PASSES are 1 or more");
     printf("first %.1f %s\n", c->pass(n), kind->unit);
+    printf("faults %.2f each\n", (double)(bench_faults() - faults) / (double)n);
     printf("memory %.0f bytes\n", (bench_memory("VmHWM") - memory) / (double)n);
     for (long pass = 1; pass < passes; pass++) {
         double figure = c->pass(n);
