@@ -166,8 +166,9 @@ static double install_guards(long n)
     return bench_each(start, n);
 }
 
-/* For a page of each of n stacks, 64 in one system call. */
-static double advise_many(long n, size_t page_at, int advice)
+/* For a page of each of n stacks, 64 in one system call; and then their last
+   page may be touched. */
+static double advise_many(long n, size_t page_at, int advice, bool touch)
 {
     enum { MANY = 64 };
     char *memory = reserve((size_t)n * STACK, MADV_NOHUGEPAGE) + page_at;
@@ -182,18 +183,25 @@ static double advise_many(long n, size_t page_at, int advice)
         bench_check(syscall(SYS_process_madvise, self, pages, count, advice,
                             0) == count * PAGE,
                     "no process_madvise for oneself: it came with Linux 6.13");
+        for (long k = 0; touch && k < count; k++)
+            ((char *)pages[k].iov_base)[STACK - LINE] = 1;
     }
     return bench_each(start, n);
 }
 
 static double install_many_guards(long n)
 {
-    return advise_many(n, 0, MADV_GUARD_INSTALL);
+    return advise_many(n, 0, MADV_GUARD_INSTALL, false);
+}
+
+static double guard_many_and_touch(long n)
+{
+    return advise_many(n, 0, MADV_GUARD_INSTALL, true);
 }
 
 static double populate_many(long n)
 {
-    return advise_many(n, STACK - PAGE, MADV_POPULATE_WRITE);
+    return advise_many(n, STACK - PAGE, MADV_POPULATE_WRITE, false);
 }
 
 /* As guards and as touch, one stack after the other. */
@@ -364,14 +372,16 @@ static const struct floor_case {
      "the same, but a return goes elsewhere than predicted"},
     {"touch", touch_stacks, 100000, "a new page in each of N stacks"},
     {"populate", populate_stacks, 100000, "the same by MADV_POPULATE_WRITE"},
-    {"populate-many", populate_many, 100000,
+    {"populates", populate_many, 100000,
      "the same by process_madvise, 64 at a time"},
     {"touch-dense", touch_small, 100000, "a new page, the next one each time"},
     {"touch-huge", touch_huge, 100000, "the same, in huge pages of 512"},
     {"guard", install_guards, 100000, "MADV_GUARD_INSTALL for a stack"},
-    {"guard-many", install_many_guards, 100000,
+    {"guards", install_many_guards, 100000,
      "the same by process_madvise, 64 at a time"},
     {"guard-touch", guard_and_touch, 100000, "guard and touch in turn"},
+    {"guards-touch", guard_many_and_touch, 100000,
+     "64 guards at a time, then their touches"},
     {"mprotect", protect, 30000, "mprotect for a stack"},
     {"revisit", revisit_many, 100000, "4 lines of a known stack, one of N"},
     {"coloured", revisit_many_coloured, 100000,
