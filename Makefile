@@ -404,6 +404,7 @@ C_FILES := $(wildcard $(foreach folder,lib/* lessons exercises solutions verify 
     verify/alternatives/* verify/mutants/* tests,$(folder)/*.c $(folder)/*.h))
 SHELL_FILES := $(filter-out %/skeletons,$(wildcard tools/*)) tests/run \
     tests/judge.bash $(SCRIPTS) .ci/run tests/faults/run \
+    bench/instructions \
     $(addprefix tests/npm_clients/,install clients.sh peer)
 
 format:
