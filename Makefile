@@ -102,7 +102,7 @@ FLAGS_verify/driver := -DVERIFY_DRIVER
 # fails. Not for `make -n`, which must not install anything.
 LLM_GOALS := mock bench-mock verify14 verify15 verify16 $(BUILD)/bench/mock_llm $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) $(foreach program,\
     $(FULL),$(call numbered,$(patsubst %s/,%,$(dir $(program))),$(program)))
-TEST_GOALS := all kit test test-runtime test-coverage faults $(BUILD)/tests/%
+TEST_GOALS := all kit test test-runtime test-coverage faults program,$(FULL), $(call $(BUILD)/tests/%
 GROUP := $(if $(filter $(TEST_GOALS),$(MAKECMDGOALS)),test,$(if $(filter \
     $(LLM_GOALS),$(MAKECMDGOALS)),llm))
 ifeq ($(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS)))),)
