@@ -85,11 +85,12 @@ def output_of(*command):
 
 
 def build(into, command, source, flags=()):
-    """The program that the compiler makes of a file in peers/."""
+    """The program that a compiler makes of a file in peers/; None if it fails,
+    and then it has said why."""
     program = into / pathlib.Path(source).stem
-    subprocess.run([*command, '-o', program, PEERS / source, *flags],
-                   check=True)
-    return program
+    done = subprocess.run([*command, '-o', program, PEERS / source, *flags],
+                          check=False)
+    return None if done.returncode else program
 
 
 C = [os.environ.get('CC', 'cc'), '-std=c11', '-D_GNU_SOURCE', '-O2']
@@ -100,10 +101,8 @@ PTH_MOST = {'switch': 10000, 'spawn': 10000, 'gather': 1000,
 
 
 def go_peers(into):
-    if not shutil.which('go'):
-        return []
-    program = build(into, ['go', 'build'], 'go_peer.go')
-    return [Program('Go', [program]),
+    program = shutil.which('go') and build(into, ['go', 'build'], 'go_peer.go')
+    return [] if not program else [Program('Go', [program]),
             Program('Go 1 P', [program], {'GOMAXPROCS': '1'})]
 
 
@@ -125,9 +124,8 @@ def node_peers():
 
 
 def c_peers(into, name, flags, source, **limits):
-    if flags is None:
-        return []
-    return [Program(name, [build(into, C, source, flags)], **limits)]
+    program = None if flags is None else build(into, C, source, flags)
+    return [Program(name, [program], **limits)] if program else []
 
 
 def find_peers(into):
@@ -321,6 +319,8 @@ def parse():
     for name in arguments.cases:
         if name not in names:
             parser.error(f'no case {name}; there is {" ".join(names)}')
+    if not arguments.program.exists():
+        parser.error(f'{arguments.program} is not built: make bench')
     if arguments.rounds < 1 or arguments.scale <= 0:
         parser.error('rounds are 1 or more, and the scale is above 0')
     return arguments
@@ -334,7 +334,7 @@ def main():
           f'{len(os.sched_getaffinity(0))}. "ours is": our figure divided by '
           'theirs.')
     if missing:
-        print(textwrap.fill('Left out, not installed: ' + ', '.join(missing) +
+        print(textwrap.fill('Left out, not there: ' + ', '.join(missing) +
                             '. To install: tools/install-deps bench', 79))
     measured = []
     for case in CASES:
@@ -348,4 +348,7 @@ def main():
     print_summary(peers, measured)
 
 
-main()
+try:
+    main()
+except KeyboardInterrupt:
+    sys.exit(130)
