@@ -102,7 +102,9 @@ PTH_MOST = {'switch': 10000, 'spawn': 10000, 'gather': 1000,
 
 def go_peers(into):
     program = shutil.which('go') and build(into, ['go', 'build'], 'go_peer.go')
-    return [] if not program else [Program('Go', [program]),
+    if not program:
+        return []
+    return [Program('Go', [program]),
             Program('Go 1 P', [program], {'GOMAXPROCS': '1'})]
 
 
