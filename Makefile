@@ -20,8 +20,9 @@ LESSONS   := $(basename $(wildcard lessons/[0-9][0-9]_*.c))
 EXERCISES := $(basename $(wildcard exercises/[0-9][0-9]_*.h))
 SOLUTIONS := $(EXERCISES:exercises/%=solutions/%)
 GRADERS   := $(basename $(wildcard verify/[0-9][0-9]_*.c))
-# These measure the runtime; bench/mock_llm.c the mock server.
-BENCHES   := bench/runtime bench/floor
+# One measures the mock server, the others the runtime.
+MOCK_BENCH := $(basename $(wildcard bench/mock_llm.c))
+BENCHES   := $(filter-out $(MOCK_BENCH),$(basename $(wildcard bench/*.c)))
 TESTS     := $(basename $(wildcard tests/test_*.c))
 SCRIPTS   := $(wildcard tests/*.sh)
 # In the linker's order: each may use those to the right of it.
@@ -102,7 +103,7 @@ FLAGS_verify/driver := -DVERIFY_DRIVER
 # fails. Not for `make -n`, which must not install anything.
 LLM_GOALS := mock bench-mock verify14 verify15 verify16 $(BUILD)/bench/mock_llm $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) $(foreach program,\
     $(FULL),$(call numbered,$(patsubst %s/,%,$(dir $(program))),$(program)))
-TEST_GOALS := all kit test test-runtime test-coverage faults program,$(FULL), $(call $(BUILD)/tests/%
+TEST_GOALS := all kit test test-runtime test-coverage faults program,$(FULL), $(call $(MOCK_BENCH:%=$(BUILD)/%) program,$(FULL),$(call $(BUILD)/tests/%
 GROUP := $(if $(filter $(TEST_GOALS),$(MAKECMDGOALS)),test,$(if $(filter \
     $(LLM_GOALS),$(MAKECMDGOALS)),llm))
 ifeq ($(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS)))),)
@@ -170,7 +171,7 @@ LINK = $(CC) $(SANITIZE_FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 PLAIN_PROGRAMS := $(PLAIN:%=$(BUILD)/%) $(BENCHES:%=$(BUILD)/%)
 WEB_SERVER := $(BUILD)/bin/verify_server
 FULL_PROGRAMS := $(FULL:%=$(BUILD)/%) $(BUILD)/bin/mock_llm \
-    $(BUILD)/bench/mock_llm $(WEB_SERVER)
+    $(MOCK_BENCH:%=$(BUILD)/%) $(WEB_SERVER)
 TEST_PROGRAMS := $(TESTS:%=$(BUILD)/%)
 CHAPTER := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/chapter/*.c))
 FUZZED := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/interpreter.c))
@@ -184,7 +185,7 @@ WEB_PARTS := $(if $(LLM_LIBS),$(WEB_SERVER) $(BUILD)/packages $(foreach \
     $(WEB_GRADERS:%=$(BUILD)/%.driver.o))
 
 $(PLAIN_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(RUNTIME)
-$(FULL:%=$(BUILD)/%) $(BUILD)/bench/mock_llm: $(BUILD)/%: $(BUILD)/%.o \
+$(FULL:%=$(BUILD)/%) $(MOCK_BENCH:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o \
     $(ALL_LIBRARIES)
 $(BUILD)/bin/mock_llm: $(BUILD)/lib/mock_llm/main.o $(ALL_LIBRARIES)
 $(WEB_SERVER): $(BUILD)/verify/server/main.o $(ALL_LIBRARIES)
