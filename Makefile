@@ -169,7 +169,8 @@ RUNTIME := $(call library,async)
 LINK = $(CC) $(SANITIZE_FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 
 PLAIN_PROGRAMS := $(PLAIN:%=$(BUILD)/%) $(BENCHES:%=$(BUILD)/%)
-WEB_SERVER := $(BUILD)/bin/verify_server
+WEB_SERVER := $(patsubst verify/server/main.c,$(BUILD)/bin/verify_server,\
+    $(wildcard verify/server/main.c))
 FULL_PROGRAMS := $(FULL:%=$(BUILD)/%) $(BUILD)/bin/mock_llm \
     $(MOCK_BENCH:%=$(BUILD)/%) $(WEB_SERVER)
 TEST_PROGRAMS := $(TESTS:%=$(BUILD)/%)
