@@ -101,9 +101,11 @@ FLAGS_verify/driver := -DVERIFY_DRIVER
 # Goals that need some include a file that sets LLM_LIBS and the like. If it is
 # missing, make makes it first, by running tools/install-deps, and stops if that
 # fails. Not for `make -n`, which must not install anything.
-LLM_GOALS := mock bench-mock verify14 verify15 verify16 $(BUILD)/bench/mock_llm $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) $(foreach program,\
-    $(FULL),$(call numbered,$(patsubst %s/,%,$(dir $(program))),$(program)))
-TEST_GOALS := all kit test test-runtime test-coverage faults program,$(FULL), $(call $(MOCK_BENCH:%=$(BUILD)/%) program,$(FULL),$(call $(BUILD)/tests/%
+LLM_GOALS := mock bench-mock verify14 verify15 verify16 \
+    $(MOCK_BENCH:%=$(BUILD)/%) $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) \
+    $(foreach program,$(FULL),$(call \
+    numbered,$(patsubst %s/,%,$(dir $(program))),$(program)))
+TEST_GOALS := all kit test test-runtime test-coverage faults $(BUILD)/tests/%
 GROUP := $(if $(filter $(TEST_GOALS),$(MAKECMDGOALS)),test,$(if $(filter \
     $(LLM_GOALS),$(MAKECMDGOALS)),llm))
 ifeq ($(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS)))),)
@@ -279,9 +281,9 @@ $(EXERCISES:=.c):
 
 # ---- Targets without a number ----------------------------------------------
 
-.PHONY: advice help all kit verify verify-chapter test test-judge fuzz mock \
-    bench-mock clean format lint skeletons compile_commands.json \
-    test-runtime test-matrix test-aarch64 coverage faults bench test-coverage
+.PHONY: advice help all kit verify verify-chapter test test-judge fuzz faults \
+    test-runtime test-matrix test-aarch64 coverage test-coverage mock bench \
+    bench-mock clean format lint skeletons compile_commands.json
 
 advice:
 	@echo 'make lesson1   runs the first lesson'
@@ -400,9 +402,8 @@ vocab:
 # Attacks on the judge, some of which are no C, are left as they are; mutants are
 # wrong on purpose.
 C_FILES := $(wildcard $(foreach folder,lib/* lessons exercises solutions verify \
-    verify/server bench tests/fuzz tests/chapter tests/coverage \
+    verify/server bench bench/peers tests/fuzz tests/chapter tests/coverage \
     tests/faults \
-    bench/peers \
     verify/alternatives/* verify/mutants/* tests,$(folder)/*.c $(folder)/*.h))
 SHELL_FILES := $(filter-out %/skeletons,$(wildcard tools/*)) tests/run \
     tests/judge.bash $(SCRIPTS) .ci/run tests/faults/run \

@@ -99,7 +99,7 @@ void build_open(struct build *build, const struct kit *kit,
     copy_header(build, "llm", "llm/error.h");
     if (grader->uses_llm) {
         copy_header(build, "async_curl", "async_curl/async_curl.h");
-        copy_header(build, "llm", "llm/llm.h");
+        folder_copy(path_in("lib", "llm/llm.h"), path_in(folder, "llm/llm.h"));
     }
     if (!has_packages(build))
         return;
