@@ -70,6 +70,15 @@ there_are_many() {
     [ "$(links | wc -l)" -gt 80 ] && [ "$(links | grep -c ' ')" -gt 25 ]
 }
 
+# Its rows are edited by many, and merged.
+no_row_twice() {
+    local twice
+    twice=$(grep -oE '^\| [A-Z][^|]*\|' README.md | sort | uniq -d)
+    echo "$twice"
+    [ -z "$twice" ]
+}
+
+check "README's table has no row twice" no_row_twice
 check 'all 67 items are there' every_item_is_there
 check 'each of them points somewhere' every_item_points_somewhere
 check 'it has links, and functions' there_are_many
