@@ -43,9 +43,11 @@ PROGRAMS := $(LESSONS) $(EXERCISES) $(SOLUTIONS)
 PLAIN := $(filter lessons/01_% lessons/02_% lessons/03_% lessons/07_% \
     lessons/08_% lessons/09_% lessons/10_% lessons/11_% lessons/12_% \
     lessons/13_% lessons/14_% lessons/15_% lessons/17_% $(foreach number,\
-    01 02 03 04 05 06 07 08 09 10 11 12 13,exercises/$(number)_% \
+    01 02 03 04 05 07 08 09 10 11 12 13,exercises/$(number)_% \
     solutions/$(number)_%),$(PROGRAMS))
-FULL := $(filter-out $(PLAIN),$(PROGRAMS))
+# These use cJSON in addition.
+JSON := $(filter exercises/06_% solutions/06_%,$(PROGRAMS))
+FULL := $(filter-out $(PLAIN) $(JSON),$(PROGRAMS))
 
 # A number that is not there: say what is.
 UNKNOWN := $(firstword $(filter-out $(NUMBERED) verify verify-chapter,$(filter \
@@ -105,17 +107,24 @@ LLM_GOALS := mock bench-mock verify14 verify15 verify16 \
     $(MOCK_BENCH:%=$(BUILD)/%) $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) \
     $(foreach program,$(FULL),$(call \
     numbered,$(patsubst %s/,%,$(dir $(program))),$(program)))
+JSON_GOALS := verify6 $(JSON:%=$(BUILD)/%) $(foreach program,$(JSON),\
+    $(call numbered,$(patsubst %s/,%,$(dir $(program))),$(program)))
 TEST_GOALS := all kit test test-runtime test-coverage faults $(BUILD)/tests/%
-GROUP := $(if $(filter $(TEST_GOALS),$(MAKECMDGOALS)),test,$(if $(filter \
-    $(LLM_GOALS),$(MAKECMDGOALS)),llm))
+GROUP := $(firstword $(if $(filter $(TEST_GOALS),$(MAKECMDGOALS)),test) \
+    $(if $(filter $(LLM_GOALS),$(MAKECMDGOALS)),llm) \
+    $(if $(filter $(JSON_GOALS),$(MAKECMDGOALS)),json))
+# What was found before serves those that need less.
+KNOWN := $(firstword $(wildcard build/deps-llm.mk build/deps-test.mk \
+    build/deps-json.mk))
 ifeq ($(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS)))),)
-include $(GROUP:%=build/deps-%.mk)
+include $(if $(filter json,$(GROUP)),$(or $(KNOWN),build/deps-json.mk),\
+    $(GROUP:%=build/deps-%.mk))
 endif
 # Grading all exercises installs nothing: where the packages are not known, the
 # judge says which exercises need them, and what brings them.
 ifeq ($(GROUP),)
 ifneq ($(filter verify parts judge_parts test-judge,$(MAKECMDGOALS)),)
-include $(firstword $(wildcard build/deps-llm.mk build/deps-test.mk))
+include $(KNOWN)
 endif
 endif
 
@@ -138,9 +147,10 @@ ifneq ($(strip $(shell cat $(BUILD)/flags 2>/dev/null)),$(COMPILE))
 .PHONY: $(BUILD)/flags
 endif
 
-# What a submission may use of the packages: flags to compile, and to link.
+# What a submission may use of the packages: flags to compile, and to link with
+# cJSON, or with all of them.
 $(BUILD)/packages: $(BUILD)/flags $(wildcard build/deps-*.mk)
-	$(Q)printf '%s\n' '$(PACKAGE_CFLAGS)' '$(LLM_LIBS)' > $@
+	$(Q)printf '%s\n' '$(PACKAGE_CFLAGS)' '$(JSON_LIBS)' '$(LLM_LIBS)' > $@
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$< $(MARK))
@@ -171,6 +181,7 @@ RUNTIME := $(call library,async)
 LINK = $(CC) $(SANITIZE_FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 
 PLAIN_PROGRAMS := $(PLAIN:%=$(BUILD)/%) $(BENCHES:%=$(BUILD)/%)
+JSON_PROGRAMS := $(JSON:%=$(BUILD)/%)
 WEB_SERVER := $(patsubst verify/server/main.c,$(BUILD)/bin/verify_server,\
     $(wildcard verify/server/main.c))
 FULL_PROGRAMS := $(FULL:%=$(BUILD)/%) $(BUILD)/bin/mock_llm \
@@ -183,11 +194,11 @@ WEB_GRADERS := $(filter verify/14_% verify/15_% verify/16_%,$(GRADERS))
 DRIVERS := $(BUILD)/verify/driver.o \
     $(patsubst %,$(BUILD)/%.driver.o,$(filter-out $(WEB_GRADERS),$(GRADERS)))
 # For those exercises that a web server judges, where its packages are known.
-WEB_PARTS := $(if $(LLM_LIBS),$(WEB_SERVER) $(BUILD)/packages $(foreach \
+WEB_PARTS := $(if $(LLM_LIBS),$(WEB_SERVER) $(foreach \
     name,llm async_curl scenario,$(call library,$(name))) \
     $(WEB_GRADERS:%=$(BUILD)/%.driver.o))
 
-$(PLAIN_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(RUNTIME)
+$(PLAIN_PROGRAMS) $(JSON_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(RUNTIME)
 $(FULL:%=$(BUILD)/%) $(MOCK_BENCH:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o \
     $(ALL_LIBRARIES)
 $(BUILD)/bin/mock_llm: $(BUILD)/lib/mock_llm/main.o $(ALL_LIBRARIES)
@@ -230,10 +241,11 @@ $(FAULT_PROGRAMS): %: %.o $(call objects,tests/faults/trial.c) $(INJECT) \
     $(filter %llm.a,$(FAULTY)) $(call library,mock_llm) \
     $(filter-out %llm.a,$(FAULTY))
 
+$(JSON_PROGRAMS): LDLIBS = $(JSON_LIBS)
 $(FULL_PROGRAMS): LDLIBS = $(LLM_LIBS)
 $(TEST_PROGRAMS) $(FAULT_PROGRAMS): LDLIBS = $(TEST_LIBS)
-$(PLAIN_PROGRAMS) $(FULL_PROGRAMS) $(TEST_PROGRAMS) $(FUZZED) $(CHAPTER) \
-    $(FAULT_PROGRAMS) $(JUDGE):
+$(PLAIN_PROGRAMS) $(JSON_PROGRAMS) $(FULL_PROGRAMS) $(TEST_PROGRAMS) $(FUZZED) \
+    $(CHAPTER) $(FAULT_PROGRAMS) $(JUDGE):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) $(LDLIBS) -lpthread -lm
@@ -294,7 +306,8 @@ help:
 	@tools/help
 
 # A student's unfinished exercise does not keep the kit from being tested.
-kit: $(filter-out $(BUILD)/exercises/%,$(PLAIN_PROGRAMS) $(FULL_PROGRAMS)) \
+kit: $(filter-out $(BUILD)/exercises/%,$(PLAIN_PROGRAMS) $(JSON_PROGRAMS) \
+    $(FULL_PROGRAMS)) \
     $(TEST_PROGRAMS) $(FUZZED) $(CHAPTER) $(JUDGE) judge_parts
 all: kit $(EXERCISES:%=$(BUILD)/%)
 
@@ -317,7 +330,7 @@ quiz:
 # What the judge links a submission with, whatever the judge's own variant: plain
 # parts, and for some checks sanitized ones; without those they are left out.
 .PHONY: parts judge_parts
-parts: $(RUNTIME) $(DRIVERS) $(WEB_PARTS)
+parts: $(RUNTIME) $(DRIVERS) $(if $(JSON_LIBS),$(BUILD)/packages) $(WEB_PARTS)
 	@:
 judge_parts: parts
 ifneq ($(BUILD),$(PARTS))

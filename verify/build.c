@@ -74,13 +74,45 @@ static void copy_header(const struct build *build, const char *folder,
     folder_copy(path_in("lib", header), path_in(build->folder.chars, header));
 }
 
-/* Whether make has built what the file may use. */
+/* The lines of the file that make writes down the packages' flags in. */
+enum { COMPILE_FLAGS, LINK_JSON, LINK_ALL };
+
+static bool may_use_packages(const struct build *build)
+{
+    return build->grader->uses_json || build->grader->uses_llm;
+}
+
+/* The flags for them, to compile or to link with; "" if they are not there. */
+static struct text package_flags(const struct build *build, bool link)
+{
+    int wanted = !link                     ? COMPILE_FLAGS
+                 : build->grader->uses_llm ? LINK_ALL
+                                           : LINK_JSON;
+    const char *line = text_chars(&build->packages);
+    struct text flags = {0};
+
+    for (int i = 0; i < wanted && *line; i++) {
+        line += strcspn(line, "\n");
+        line += *line == '\n';
+    }
+    text_add_bytes(&flags, line, strcspn(line, "\n"));
+    return flags;
+}
+
+/* Whether make has found what the file may use. */
 static bool has_packages(struct build *build)
 {
     struct path path = path_in(build->kit->plain, "packages");
 
-    return !build->grader->uses_llm ||
-           text_read_file(&build->packages, path.chars, 16 * 1024) == 0;
+    if (!may_use_packages(build))
+        return true;
+    if (!build->packages.length &&
+        text_read_file(&build->packages, path.chars, 16 * 1024))
+        return false;
+    struct text flags = package_flags(build, true);
+    bool found = flags.length > 0;
+    text_free(&flags);
+    return found;
 }
 
 void build_open(struct build *build, const struct kit *kit,
@@ -280,24 +312,16 @@ static enum outcome run(struct build *build, char *const *words)
     return stalled || status == 126 || status == 127 ? NOT_BUILT : REFUSED;
 }
 
-/* The packages' flags: make writes those to compile with on the first line, and
-   those to link with on the second. */
 static void add_packages(struct words *words, const struct build *build,
                          bool link)
 {
-    struct text lines = {0};
+    struct text flags = package_flags(build, link);
     char *rest;
 
-    text_add(&lines, "%s", text_chars(&build->packages));
-    char *line = strchr(text_chars(&lines), '\n');
-    if (line) {
-        *line = '\0';
-        line = link ? line + 1 : lines.chars;
-    }
-    for (char *word = line ? strtok_r(line, " \n", &rest) : NULL; word;
-         word = strtok_r(NULL, " \n", &rest))
+    for (char *word = flags.chars ? strtok_r(flags.chars, " ", &rest) : NULL;
+         word; word = strtok_r(NULL, " ", &rest))
         add_word(words, word);
-    text_free(&lines);
+    text_free(&flags);
 }
 
 /* Runs the compiler with these words behind its flags. */
@@ -559,10 +583,12 @@ enum outcome build_program(struct build *build, bool sanitized)
 
     if (sanitized && !build->kit->sanitized)
         return NOT_BUILT;
-    if (build->grader->uses_llm && !build->packages.length) {
+    if (!has_packages(build)) {
         text_add(&build->messages,
-                 "this exercise needs libcurl, libevent, cJSON and PCRE2: "
-                 "`make verify%d` installs them, and builds what uses them\n",
+                 "this exercise needs %s: `make verify%d` installs what is "
+                 "missing\n",
+                 build->grader->uses_llm ? "libcurl, libevent, cJSON and PCRE2"
+                                         : "cJSON",
                  build->grader->number);
         return NOT_BUILT;
     }

@@ -28,7 +28,7 @@ struct build {
     const struct kit *kit;
     const struct grader *grader;
     struct path folder;
-    struct text packages;    /* flags for llm.h's: to compile, and to link */
+    struct text packages;    /* flags for what it may use, as make found them */
     struct stat programs[2]; /* plain and sanitized, once they are sealed */
     /* Of a refusal: a headline, what the compiler said, and the mistake that
        it looks like. Of a success, messages holds the warnings. */

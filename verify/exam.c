@@ -244,6 +244,18 @@ static bool make_run_folder(const struct exam *exam, struct path folder)
     return true;
 }
 
+/* Whatever a program is built with: leaks count only where a check says so. A
+   package's library has no frame pointers: where a leak begins in one, only the
+   slow way of looking tells by which line of the student's. */
+static char *asan_options(const struct exam *exam, bool sanitized)
+{
+    if (!sanitized)
+        return "ASAN_OPTIONS=detect_leaks=0";
+    return exam->grader->uses_json
+               ? "ASAN_OPTIONS=leak_check_at_exit=0:fast_unwind_on_malloc=0"
+               : "ASAN_OPTIONS=leak_check_at_exit=0";
+}
+
 /* One try. Returns whether the program was run, or could have been but for what
    it did itself. */
 static bool try_once(struct exam *exam, struct played *played)
@@ -252,9 +264,7 @@ static bool try_once(struct exam *exam, struct played *played)
     /* Not by its whole path: folders above may be closed to its user. */
     struct path program = path_in("..", build_program_path(sanitized));
     char *arguments[] = {program.chars, NULL};
-    /* Whatever it is built with: leaks count only where a check says so. */
-    char *environment[] = {sanitized ? "ASAN_OPTIONS=leak_check_at_exit=0"
-                                     : "ASAN_OPTIONS=detect_leaks=0",
+    char *environment[] = {asan_options(exam, sanitized),
                            "UBSAN_OPTIONS=print_stacktrace=1", NULL};
     struct path folder = path_in(exam->build.folder.chars, "run");
     struct path server = path_in(exam->build.kit->plain, "bin/verify_server");

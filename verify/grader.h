@@ -32,6 +32,7 @@ struct grader {
     const char *functions;      /* that the file must define, in one line */
     const char *first_step;     /* for whom has not started */
     int lesson;                 /* where to read it up */
+    bool uses_json;             /* the file may use cJSON */
     bool uses_llm;              /* the file may use llm.h, libcurl and cJSON */
     const struct check *checks; /* ended by an empty one */
 };

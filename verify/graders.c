@@ -9,6 +9,7 @@ extern const struct grader grader_03_fix_blocking_call;
 extern const struct grader grader_04_fix_forgotten_await;
 extern const struct grader grader_05_return_exceptions;
 extern const struct grader grader_07_fix_constant_backoff;
+extern const struct grader grader_06_fix_no_error_handling;
 extern const struct grader grader_08_retry;
 extern const struct grader grader_09_fix_no_semaphore;
 extern const struct grader grader_14_concurrent_llm_client;
@@ -29,5 +30,11 @@ const struct grader *const graders[] = {
     &grader_08_retry,
     &grader_09_fix_no_semaphore,
     &grader_13_metadata_extractor,
+    &grader_05_return_exceptions,
+    &grader_06_fix_no_error_handling,
+    &grader_08_retry,
+    &grader_09_fix_no_semaphore,
+    &grader_14_concurrent_llm_client,
+    &grader_15_rate_limited_processor,
     NULL,
 };
