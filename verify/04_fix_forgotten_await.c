@@ -240,13 +240,29 @@ static bool left_at_failure(struct exam *exam, size_t bad)
     return false;
 }
 
+/* Whoever awaits one price after another, from either end, and leaves at the
+   error, has not waited for those behind it. */
 static bool waits_for_all(struct exam *exam)
 {
-    return all_well(exam) && left_at_failure(exam, draw(exam, DRINKS)) &&
-           left_at_failure(exam, DRINKS);
+    return all_well(exam) && left_at_failure(exam, 0) &&
+           left_at_failure(exam, DRINKS - 1) && left_at_failure(exam, DRINKS);
 }
 
 /* ---- The total --------------------------------------------------------- */
+
+static const char *why_wrong_total(const char *seen, int cents)
+{
+    double total = strtod(seen, NULL);
+
+    if (total == 0)
+        return "added up before they were fetched: a price is there after the "
+               "wait, and 0 until then";
+    if (strstr(seen, ".00") && cents % 100 != 0)
+        return "whole numbers: is there an int on the way? A price is a double";
+    if (total < cents / 100.0)
+        return "some were not there yet when they were added up, or left out";
+    return "each price counts once";
+}
 
 static bool right_total(struct exam *exam, const struct run *run)
 {
@@ -265,14 +281,7 @@ static bool right_total(struct exam *exam, const struct run *run)
     if (!right) {
         saw(exam, "total is %s; the prices were %s = %s", seen ? seen : "?",
             text_chars(&prices), wanted);
-        if (seen && strtod(seen, NULL) == 0)
-            likely(exam, "added up before they were fetched: a price is there "
-                         "after the wait, and 0 until then");
-        else if (seen && strtod(seen, NULL) < cents / 100.0)
-            likely(exam, "some were not there yet when they were added up, or "
-                         "left out");
-        else
-            likely(exam, "each price counts once");
+        likely(exam, "%s", why_wrong_total(seen ? seen : "0", cents));
     }
     text_free(&prices);
     return right;

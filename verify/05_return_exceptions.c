@@ -309,6 +309,20 @@ static bool complete(struct exam *exam, const struct run *run)
 
 /* ---- The checks -------------------------------------------------------- */
 
+/* More than a pool of some fixed size has workers for. */
+static bool many_at_once(struct exam *exam)
+{
+    size_t n = MANY / 10 + draw(exam, 50);
+    struct scenario *scenario = scenario_new(exam, n);
+
+    scenario->gate = n;
+    asked(exam, "%zu documents, of which none is done before all are under way",
+          n);
+    const struct run *run = play(exam, scenario);
+    return run && right_jobs(exam, run) &&
+           each_called_once(exam, run, "document") && all_in_flight(exam, run);
+}
+
 static bool all_to_their_end(struct exam *exam)
 {
     size_t bad;
@@ -322,7 +336,8 @@ static bool all_to_their_end(struct exam *exam)
     const struct run *run = play(exam, scenario);
     return run && right_jobs(exam, run) &&
            each_called_once(exam, run, "document") &&
-           all_in_flight(exam, run) && all_ended(exam, run);
+           all_in_flight(exam, run) && all_ended(exam, run) &&
+           many_at_once(exam);
 }
 
 static bool results_in_place(struct exam *exam)

@@ -1,4 +1,4 @@
-/* fails g: at most 64 documents */
+/* fails a g: at most 64 documents */
 #include "05_return_exceptions.h"
 
 #include <errno.h>
