@@ -255,14 +255,8 @@ static bool stops_when_cancelled(struct exam *exam)
           "that instant, and no more pages are begun",
           PAGES, LIMIT, in_seconds(scenario->cancel_at));
     const struct run *run = play(exam, scenario);
-    if (run && run->call_count > LIMIT) {
-        saw(exam, "%zu more pages were begun after that",
-            run->call_count - LIMIT);
-        likely(exam, "the error of async_semaphore_acquire() was ignored, or "
-                     "that of a cancelled fetch taken for one that failed");
-        return false;
-    }
-    return run && stopped_at_once(exam, run);
+    return run && begins_no_more(exam, run) && released_rightly(exam, run) &&
+           stopped_at_once(exam, run);
 }
 
 static bool any_number(struct exam *exam)

@@ -144,9 +144,16 @@ bool never_over(struct exam *exam, const struct run *run, size_t limit);
 /* There were as many: the scenario's gate, which is the limit, filled up. */
 bool limit_reached(struct exam *exam, const struct run *run);
 
+/* No semaphore was released by somebody who had no permit. */
+bool released_rightly(struct exam *exam, const struct run *run);
+
 /* Whenever time went by there were as many, as long as calls had not begun: a
    slot that gets free is used at once. */
 bool slots_kept_busy(struct exam *exam, const struct run *run, size_t limit);
+
+/* Once the student's function was cancelled, nothing began. It is not for
+   scenarios in which a call ends at that very moment. */
+bool begins_no_more(struct exam *exam, const struct run *run);
 
 /*
  * With a web server, and a hold: as many were in flight at some time; never

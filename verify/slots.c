@@ -31,12 +31,34 @@ bool never_over(struct exam *exam, const struct run *run, size_t limit)
     return false;
 }
 
+/* The runtime tells it, once there would be more permits than at the start. */
+bool released_rightly(struct exam *exam, const struct run *run)
+{
+    static const char report[] =
+        "async: a semaphore was released more often than acquired";
+    const char *at = strstr(text_chars(&run->process.err.kept), report);
+    struct text place = {0};
+
+    if (!at)
+        return true;
+    at += strlen(report);
+    text_add_visible(&place, at, strcspn(at, "\n"), 100);
+    saw(exam, "a semaphore was released more often than acquired%s",
+        text_chars(&place));
+    likely(exam, "a release where no permit was taken: who was cancelled while "
+                 "waiting has none; or a second one on some path");
+    text_free(&place);
+    return false;
+}
+
 bool limit_reached(struct exam *exam, const struct run *run)
 {
     size_t limit = run->scenario->gate, found = run->gate_found;
 
     if (run->gate_open)
         return true;
+    if (run->gate_found_at == NEVER && run->returned != 0)
+        return succeeded(exam, run);
     if (run->gate_found_at == NEVER) {
         saw(exam, "it returned at %s, and never had more than %zu in flight",
             in_seconds(run->returned_at), run->most_in_flight);
@@ -135,5 +157,24 @@ bool slots_kept_busy(struct exam *exam, const struct run *run, size_t limit)
         in_seconds(until == NEVER ? run->returned_at : until),
         counted(run->scenario->n - begun, "call"));
     explain_empty_slot(exam, run, until);
+    return false;
+}
+
+/* ---- Cancelled --------------------------------------------------------- */
+
+bool begins_no_more(struct exam *exam, const struct run *run)
+{
+    size_t late = 0;
+
+    if (run->cancelled_at == NEVER)
+        return true;
+    for (size_t i = 0; i < run->call_count; i++)
+        late += run->calls[i].begun >= run->cancelled_at;
+    if (late == 0)
+        return true;
+    saw(exam, "it was cancelled at %s, and began %s after that",
+        in_seconds(run->cancelled_at), counted(late, "call"));
+    likely(exam, "the error of async_semaphore_acquire() was ignored, or that "
+                 "of a cancelled call taken for one that failed");
     return false;
 }
