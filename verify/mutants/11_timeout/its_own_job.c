@@ -1,0 +1,18 @@
+/* fails a b c d e g: attempt gets the job of call_with_timeout */
+#include "11_timeout.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int call_with_timeout(void *job)
+{
+    struct timed *timed = job;
+    int err;
+
+    do {
+        timed->attempts++;
+        err = async_wait_for(timed->attempt, timed, timed->timeout);
+    } while (err == ASYNC_ETIMEDOUT && timed->attempts <= timed->max_retries);
+    return err;
+}

@@ -1,0 +1,19 @@
+/* fails b g: one attempt more than max_retries + 1 */
+#include "11_timeout.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int call_with_timeout(void *job)
+{
+    struct timed *timed = job;
+    int err;
+
+    do {
+        timed->attempts++;
+        err = async_wait_for(timed->attempt, timed->job, timed->timeout);
+    } while (err == ASYNC_ETIMEDOUT &&
+             timed->attempts <= timed->max_retries + 1);
+    return err;
+}
