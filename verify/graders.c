@@ -14,6 +14,7 @@ extern const struct grader grader_08_retry;
 extern const struct grader grader_09_fix_no_semaphore;
 extern const struct grader grader_10_semaphore;
 extern const struct grader grader_11_timeout;
+extern const struct grader grader_12_fix_leak_on_cancel;
 extern const struct grader grader_13_metadata_extractor;
 extern const struct grader grader_14_concurrent_llm_client;
 extern const struct grader grader_15_rate_limited_processor;
@@ -31,6 +32,7 @@ const struct grader *const graders[] = {
     &grader_09_fix_no_semaphore,
     &grader_10_semaphore,
     &grader_11_timeout,
+    &grader_12_fix_leak_on_cancel,
     &grader_13_metadata_extractor,
     &grader_05_return_exceptions,
     &grader_06_fix_no_error_handling,
