@@ -13,15 +13,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+static struct fetch *fetches;
+
 /* By its address on the net and not in memory: it may be a copy. */
+static size_t number_of(const struct fetch *fetch)
+{
+    size_t n = driver_n(), i = 0;
+
+    /* A thousand texts take too long to be compared a thousand times. */
+    while (i < n && fetches[i].url != fetch->url)
+        i++;
+    if (i == n)
+        for (i = 0; i < n && strcmp(fetches[i].url, fetch->url) != 0;)
+            i++;
+    return i;
+}
+
 static int fetch(void *job)
 {
-    const struct fetch *fetch = job;
+    size_t i = number_of(job);
     char *answer = NULL;
-    size_t i = 0;
 
-    while (i < driver_n() && strcmp(driver_text("url", i), fetch->url) != 0)
-        i++;
     if (i == driver_n())
         return driver_stray("fetch", -1);
     int err = driver_call("fetch", i, &answer);
@@ -32,12 +44,12 @@ static int fetch(void *job)
 void driver_main(void)
 {
     size_t n = driver_n();
-    struct fetch *fetches = calloc(n + 1, sizeof *fetches);
     int limit = atoi(driver_text("max_concurrent", 0));
-    struct fetch_batch batch = {fetch, fetches, n, limit, 0};
 
+    fetches = calloc(n + 1, sizeof *fetches);
     if (!fetches)
         abort();
+    struct fetch_batch batch = {fetch, fetches, n, limit, 0};
     for (size_t i = 0; i < n; i++)
         fetches[i].url = driver_text("url", i);
     driver_run(fetch_all, &batch, "fetch_all");
