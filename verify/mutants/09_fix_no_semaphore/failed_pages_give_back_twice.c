@@ -1,4 +1,4 @@
-/* fails d: a second release on the error path */
+/* fails d e: a second release on the error path */
 #include "09_fix_no_semaphore.h"
 
 #include <errno.h>
