@@ -37,13 +37,21 @@ static int call(void *job)
     return err;
 }
 
+static int gather_both(void *job)
+{
+    struct limited *halves = job;
+
+    return async_gather_each(gather_limited, halves, 2);
+}
+
 void driver_main(void)
 {
     size_t n = driver_n();
     void **jobs = calloc(n + 1, sizeof *jobs);
     int *errs = calloc(n + 1, sizeof *errs);
-    struct limited limited = {call, jobs, n, atoi(driver_text("limit", 0)),
-                              errs};
+    int limit = atoi(driver_text("limit", 0));
+    struct limited limited = {call, jobs, n, limit, errs};
+    struct limited halves[2] = {{call, jobs, n / 2, limit, errs}};
 
     items = calloc(n + 1, sizeof *items);
     if (!jobs || !errs || !items)
@@ -55,7 +63,13 @@ void driver_main(void)
         jobs[i] = &items[n - i];
         errs[i] = UNTOUCHED;
     }
-    driver_run(gather_limited, &limited, "gather_limited");
+    if (*driver_text("in_halves", 0)) {
+        halves[1] = (struct limited){call, jobs + n / 2, n - n / 2, limit,
+                                     errs + n / 2};
+        driver_run(gather_both, halves, "gather_both");
+    } else {
+        driver_run(gather_limited, &limited, "gather_limited");
+    }
     for (size_t i = 0; i < n; i++)
         if (errs[i] != UNTOUCHED)
             driver_out_number(i, "err", errs[i]);
@@ -291,10 +305,31 @@ static bool refused(struct exam *exam, long limit)
     return false;
 }
 
+static bool two_at_once(struct exam *exam)
+{
+    struct scenario *scenario = calls(exam, 2 * CALLS, LIMIT);
+
+    scenario_text(scenario, "in_halves", "yes");
+    scenario->gate = 2 * LIMIT;
+    asked(exam,
+          "two tasks call gather_limited at the same time, each with %d calls "
+          "and a limit of %d: %d in flight together",
+          CALLS, LIMIT, 2 * LIMIT);
+    const struct run *run = play(exam, scenario);
+    if (!run || !right_jobs(exam, run))
+        return false;
+    if (run->gate_open && run->most_in_flight == 2 * LIMIT)
+        return all_made(exam, run);
+    saw(exam, "there were up to %zu", run->most_in_flight);
+    likely(exam, "they share what each should have for itself: a static or "
+                 "global semaphore, or other variables");
+    return false;
+}
+
 static bool edges(struct exam *exam)
 {
     if (!reached(exam, CALLS, 1) || !kept(exam, CALLS, 1) ||
-        !reached(exam, LIMIT, LIMIT + 1 + draw(exam, 90)))
+        !reached(exam, LIMIT, LIMIT + 1 + draw(exam, 90)) || !two_at_once(exam))
         return false;
     asked(exam, "no calls at all (n is 0): gather_limited returns 0");
     const struct run *run = play(exam, calls(exam, 0, LIMIT));
@@ -343,7 +378,7 @@ static const struct check checks[] = {
     {'d', 1, "ten equal ones at three: four rounds", "", four_rounds, 0, 0},
     {'e', 1, "failures: errs, and the slots go on", "ab", failures_are_told, 0,
      0},
-    {'f', 1, "limits of 1, above n, 0; and n = 0", "", edges, 0, 0},
+    {'f', 1, "any limit, no jobs, two at once", "", edges, 0, 0},
     {'g', 1, "stops when cancelled; a thousand", "", cancelled_and_many, 0, 0},
     {0},
 };
