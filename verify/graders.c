@@ -18,6 +18,7 @@ extern const struct grader grader_12_fix_leak_on_cancel;
 extern const struct grader grader_13_metadata_extractor;
 extern const struct grader grader_14_concurrent_llm_client;
 extern const struct grader grader_15_rate_limited_processor;
+extern const struct grader grader_16_document_processor;
 
 /* A line for each, so that two can be added at the same time. */
 /* clang-format off */
@@ -40,6 +41,7 @@ const struct grader *const graders[] = {
     &grader_09_fix_no_semaphore,
     &grader_14_concurrent_llm_client,
     &grader_15_rate_limited_processor,
+    &grader_16_document_processor,
     NULL,
 };
 /* clang-format on */

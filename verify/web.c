@@ -102,6 +102,7 @@ void web_quiet(struct run *run, int looks)
     if (web->cancel_at > 0 && traffic->count >= web->cancel_at && settled &&
         run->cancelled_at == NEVER && run->returned_at == NEVER) {
         run->cancelled_at = run->now;
+        traffic->at_cancel = traffic->count;
         process_tell(&run->process, "cancel\n", 7);
     }
 }

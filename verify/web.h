@@ -59,6 +59,7 @@ struct traffic {
     size_t count, in_flight, most_in_flight;
     struct held held;
     bool ready;         /* it could be started */
+    size_t at_cancel;   /* the count when the function was cancelled */
     bool settling;      /* the function has returned, its requests may end */
     struct text unread; /* of what it told */
 };
