@@ -271,6 +271,63 @@ without_sanitizers() {
         grep -q '^Results: 0/1 tests passed$' "$report"
 }
 
+# A kit that was made without the packages that an exercise needs.
+without_packages() {
+    local kit=$folder/bare judge
+    judge=$(realpath "$BUILD/bin/verify")
+    small_kit bare
+    cp solutions/14_concurrent_llm_client.c "$kit/exercises"
+    (cd "$kit" && "$judge" --build build --exercise 14 >"$report" 2>&1)
+    [ $? -eq 3 ] && grep -q '^INCONCLUSIVE' "$report" &&
+        grep -q 'make verify14' "$report" && return 0
+    cat "$report"
+    return 1
+}
+
+# What a web server could be asked beside what it is there for.
+no_way_to_the_ledger() {
+    cat >"$folder/asks.c" <<'EOF'
+#include "15_rate_limited_processor.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
+
+static void ask(const char *root, int length, const char *path, int post)
+{
+    CURL *easy = curl_easy_init();
+    char url[128];
+    long status = 0;
+
+    snprintf(url, sizeof url, "%.*s%s", length, root, path);
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    if (post)
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, "{}");
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, stdout);
+    curl_easy_perform(easy);
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    fprintf(stderr, "%s gives %ld\n", path, status);
+    curl_easy_cleanup(easy);
+}
+
+int process_batch(void *job)
+{
+    const char *url = ((struct url_batch *)job)->results[0].url;
+    int length = (int)(strstr(url, "/posts") - url);
+
+    ask(url, length, "/ledger", 0);
+    ask(url, length, "/gate/open", 1);
+    return 0;
+}
+EOF
+    hand_in 15_rate_limited_processor "$folder/asks.c" --seed 1
+    expect_status 0 && grep -q '^  | /ledger gives 404$' "$report" &&
+        grep -q '^  | /gate/open gives 404$' "$report" &&
+        grep -q '^0 of 10 points$' "$report" && return 0
+    cat "$report"
+    return 1
+}
+
 own_header_is_not_used() {
     mkdir "$folder/header"
     cp solutions/02_gather.c "$folder/header"
@@ -660,5 +717,9 @@ beside check 'much output of its own costs no points' chatty \
     'for (int i = 0; i < 20000; i++) printf("line %d of many\\n", i);'
 beside check 'a zero byte costs no points' chatty 'putchar(0);'
 beside check 'without sanitizers their checks are inconclusive' without_sanitizers
+beside check 'without packages an exercise that needs them is inconclusive' \
+    without_packages
+beside check "the web server's ledger and gate are out of reach" \
+    no_way_to_the_ledger
 beside check 'stopping the judge stops everything' interrupted
 finish

@@ -161,7 +161,7 @@ static bool succeeded_item(struct exam *exam, const struct run *run, size_t i)
     const char *error = out_of(run, i, "error");
 
     if (out_number(run, i, "success") != 1) {
-        saw(exam, "%s has success false, its error is %s; the server sent %s",
+        saw(exam, "%s has success false, its error is %s; the server got %s",
             path, quoted(error), counted(requests_to(run, path), "request"));
         likely(exam, requests_to(run, path)
                          ? "success is set if an answer with a status from 200 "
@@ -270,7 +270,9 @@ static bool tried(struct exam *exam, const struct run *run, size_t i,
         return false;
     }
     saw(exam, "%s (%s): %s", path, why, counted(requests, "request"));
-    if (wanted == 1)
+    if (requests == 0)
+        likely(exam, "it was never fetched");
+    else if (wanted == 1)
         likely(exam, "an error of the request's own, 4xx but for 429, is the "
                      "same next time");
     else if (requests == 1)

@@ -211,7 +211,9 @@ static bool tried(struct exam *exam, const struct run *run, size_t i,
         return false;
     }
     saw(exam, "doc_%zu.pdf (%s): %s", i, why, counted(requests, "request"));
-    if (wanted <= 1)
+    if (requests == 0)
+        likely(exam, "its text was never sent");
+    else if (wanted <= 1)
         likely(exam, "an error of the request's own is the same next time: "
                      "llm_worth_retrying() knows which are not");
     else if (requests == 1)

@@ -70,7 +70,10 @@ static struct path own_file(const struct build *build, const char *suffix)
 static void copy_header(const struct build *build, const char *folder,
                         const char *header)
 {
-    folder_make(path_in(build->folder.chars, folder));
+    struct path path = path_in(build->folder.chars, folder);
+
+    if (access(path.chars, F_OK))
+        folder_make(path);
     folder_copy(path_in("lib", header), path_in(build->folder.chars, header));
 }
 
@@ -129,12 +132,12 @@ void build_open(struct build *build, const struct kit *kit,
     folder_copy(path_in("exercises", header), own_file(build, ".h"));
     copy_header(build, "async", "async/async.h");
     copy_header(build, "llm", "llm/error.h");
+    if (!has_packages(build))
+        return;
     if (grader->uses_llm) {
         copy_header(build, "async_curl", "async_curl/async_curl.h");
         folder_copy(path_in("lib", "llm/llm.h"), path_in(folder, "llm/llm.h"));
     }
-    if (!has_packages(build))
-        return;
     copy_parts(build, kit->plain, kind_of(false));
     if (kit->sanitized)
         copy_parts(build, kit->sanitized, kind_of(true));
