@@ -189,6 +189,7 @@ FULL_PROGRAMS := $(FULL:%=$(BUILD)/%) $(BUILD)/bin/mock_llm \
 TEST_PROGRAMS := $(TESTS:%=$(BUILD)/%)
 CHAPTER := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/chapter/*.c))
 FUZZED := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/interpreter.c))
+SOAKED := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/soak/soak.c))
 JUDGE := $(BUILD)/bin/verify
 WEB_GRADERS := $(filter verify/14_% verify/15_% verify/16_%,$(GRADERS))
 DRIVERS := $(BUILD)/verify/driver.o \
@@ -213,7 +214,7 @@ $(filter-out $(RUNTIME_TEST_PROGRAMS),$(TEST_PROGRAMS)): $(BUILD)/%: \
 
 $(BUILD)/tests/test_backoff: $(BUILD)/verify/backoff.o
 
-$(FUZZED) $(CHAPTER): %: %.o $(RUNTIME)
+$(FUZZED) $(SOAKED) $(CHAPTER): %: %.o $(RUNTIME)
 
 # Programs under faults, most of the test programs among them: in copies of the
 # libraries, the calls that inject*.c can make fail have names of their own.
@@ -245,6 +246,7 @@ $(JSON_PROGRAMS): LDLIBS = $(JSON_LIBS)
 $(FULL_PROGRAMS): LDLIBS = $(LLM_LIBS)
 $(TEST_PROGRAMS) $(FAULT_PROGRAMS): LDLIBS = $(TEST_LIBS)
 $(PLAIN_PROGRAMS) $(JSON_PROGRAMS) $(FULL_PROGRAMS) $(TEST_PROGRAMS) $(FUZZED) \
+    $(SOAKED) \
     $(CHAPTER) $(FAULT_PROGRAMS) $(JUDGE):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
@@ -294,7 +296,7 @@ $(EXERCISES:=.c):
 # ---- Targets without a number ----------------------------------------------
 
 .PHONY: advice help all kit verify verify-chapter test test-judge fuzz faults \
-    test-runtime test-matrix test-aarch64 coverage test-coverage mock bench \
+    test-runtime test-matrix test-aarch64 coverage test-coverage soak mock bench \
     bench-mock clean format lint skeletons compile_commands.json
 
 advice:
@@ -376,6 +378,10 @@ fuzz: $(FUZZED)
 	@exec $(PYTHON) -B tests/fuzz/fuzz.py $(FUZZED) --keep \
 	    --seed $(or $(SEED),1) --count $(or $(N),10000)
 
+# Random load: ten minutes of it; SOAK=60: seconds. ROUNDS=1000: so much.
+soak: $(SOAKED)
+	@exec $(UNDER) $< $(or $(ROUNDS),$(or $(SOAK),600)s) $(SEED)
+
 # Everything under faults, or T='runtime test_llm*': see tests/faults/trial.h.
 # Only LeakSanitizer can tell what has leaked.
 PICKED_FAULTS := $(filter $(addprefix %/,$(PATTERNS)),$(FAULT_PROGRAMS))
@@ -416,7 +422,7 @@ vocab:
 # wrong on purpose.
 C_FILES := $(wildcard $(foreach folder,lib/* lessons exercises solutions verify \
     verify/server bench bench/peers tests/fuzz tests/chapter tests/coverage \
-    tests/faults \
+    tests/faults tests/soak \
     verify/alternatives/* verify/mutants/* tests,$(folder)/*.c $(folder)/*.h))
 SHELL_FILES := $(filter-out %/skeletons,$(wildcard tools/*)) tests/run \
     tests/judge.bash $(SCRIPTS) .ci/run tests/faults/run \
