@@ -36,7 +36,8 @@ debug -ex run "$(type -P true)" | grep -q 'exited normally' ||
 read -ra compile <"$PARTS/flags"
 [[ " ${compile[*]} " != *' -DASYNC_UCONTEXT '* ]] ||
     skip 'only tasks that assembly switches can be seen'
-[[ " ${compile[*]} " == *' -g'* ]] || skip 'the runtime has no debug information'
+[[ " ${compile[*]} " == *' -g'* ]] ||
+    skip 'the runtime has no debug information'
 
 cat >"$work/program.c" <<'END'
 #include "async/async.h"
