@@ -76,7 +76,8 @@ try() {
         ;;
     'make bench'*)
         # One round of little; test_bench.sh tries each case.
-        run "$1 ROUNDS=1 SCALE=0.01 CASES='switch gather'" && grep -q '^Of the bounds' "$work/output"
+        run "$1 ROUNDS=1 SCALE=0.01 CASES='switch gather'" &&
+            grep -q '^Of the bounds' "$work/output"
         ;;
     'make mock')
         run_mock
