@@ -115,7 +115,7 @@ GROUP := $(firstword $(if $(filter $(TEST_GOALS),$(MAKECMDGOALS)),test) \
     $(if $(filter $(JSON_GOALS),$(MAKECMDGOALS)),json))
 # What was found before serves those that need less.
 KNOWN := $(firstword $(wildcard build/deps-llm.mk build/deps-test.mk \
-    $(TEST_GOALS),$(MAKECMDGOALS)),test,$(if $(LLM_GOALS),$(MAKECMDGOALS)),llm)) build/deps-json.mk))
+    build/deps-json.mk))
 ifeq ($(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS)))),)
 include $(if $(filter json,$(GROUP)),$(or $(KNOWN),build/deps-json.mk),\
     $(GROUP:%=build/deps-%.mk))
