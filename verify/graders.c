@@ -8,8 +8,8 @@ extern const struct grader grader_02_gather;
 extern const struct grader grader_03_fix_blocking_call;
 extern const struct grader grader_04_fix_forgotten_await;
 extern const struct grader grader_05_return_exceptions;
-extern const struct grader grader_07_fix_constant_backoff;
 extern const struct grader grader_06_fix_no_error_handling;
+extern const struct grader grader_07_fix_constant_backoff;
 extern const struct grader grader_08_retry;
 extern const struct grader grader_09_fix_no_semaphore;
 extern const struct grader grader_10_semaphore;
@@ -28,6 +28,7 @@ const struct grader *const graders[] = {
     &grader_03_fix_blocking_call,
     &grader_04_fix_forgotten_await,
     &grader_05_return_exceptions,
+    &grader_06_fix_no_error_handling,
     &grader_07_fix_constant_backoff,
     &grader_08_retry,
     &grader_09_fix_no_semaphore,
@@ -35,10 +36,6 @@ const struct grader *const graders[] = {
     &grader_11_timeout,
     &grader_12_fix_leak_on_cancel,
     &grader_13_metadata_extractor,
-    &grader_05_return_exceptions,
-    &grader_06_fix_no_error_handling,
-    &grader_08_retry,
-    &grader_09_fix_no_semaphore,
     &grader_14_concurrent_llm_client,
     &grader_15_rate_limited_processor,
     &grader_16_document_processor,
