@@ -424,7 +424,7 @@ C_FILES := $(wildcard $(foreach folder,lib/* lessons exercises solutions verify 
     verify/server bench bench/peers tests/fuzz tests/chapter tests/coverage \
     tests/faults tests/soak \
     verify/alternatives/* verify/mutants/* tests,$(folder)/*.c $(folder)/*.h))
-SHELL_FILES := $(filter-out %/skeletons,$(wildcard tools/*)) tests/run \
+SHELL_FILES := $(filter-out %/skeletons %.py,$(wildcard tools/*)) tests/run \
     tests/judge.bash $(SCRIPTS) .ci/run tests/faults/run \
     bench/instructions \
     $(addprefix tests/npm_clients/,install clients.sh peer)
