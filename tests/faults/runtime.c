@@ -468,7 +468,7 @@ static int descriptors_main(void *job)
     return async_gather(tasks, 2);
 }
 
-static int descriptors(void)
+static int wait_readable(void)
 {
     struct pipe_ends ends = {.sent = 0};
 
@@ -521,7 +521,7 @@ int main(void)
         {"unbounded_queue", unbounded_queue, NULL},
         {"bounded_queue", bounded_queue, NULL},
         {"to_thread", to_thread, NULL},
-        {"descriptors", descriptors, NULL},
+        {"wait_readable", wait_readable, NULL},
         {"observed", observed, NULL},
     };
 
