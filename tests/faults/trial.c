@@ -463,9 +463,7 @@ static void try_all(const struct trial *trial, const char *const *kinds)
     memset(&sum, 0, sizeof sum);
     bool good = !status && report->good && !report->result;
     if (!good && trial->run_case) {
-        printf(
-            "%-20s left out: here it does not run, or leaves memory behind\n",
-            trial->name);
+        printf("%-34.34s left out: not run here, or it leaks\n", trial->name);
         return;
     }
     if (!good) {
@@ -478,9 +476,8 @@ static void try_all(const struct trial *trial, const char *const *kinds)
         if (is_asked_for(kinds, faults[i].name))
             try_fault(trial, &faults[i], first.outcome.calls[faults[i].kind],
                       first.descriptors);
-    printf("%-20s %6lu faults: %5lu error codes, %5lu done, %4lu not met, "
-           "%4lu wrong\n",
-           trial->name, sum.faults, sum.codes, sum.done, sum.unmet, sum.wrong);
+    printf("%-34.34s %7lu %7lu %7lu %7lu %7lu\n", trial->name, sum.faults,
+           sum.codes, sum.done, sum.unmet, sum.wrong);
     total.faults += sum.faults;
     total.wrong += sum.wrong;
 }
@@ -577,6 +574,9 @@ int trial_all(const struct trial *all, size_t n)
     if (!read_words(words, names, kinds))
         return EXIT_FAILURE;
     block_child_signal();
+    /* unmet: the call that was to fail did not come, this time. */
+    printf("%-34s %7s %7s %7s %7s %7s\n", "", "faults", "errors", "done",
+           "unmet", "wrong");
     for (size_t i = 0; i < n; i++)
         if (is_asked_for(names, trials[i].name))
             try_all(&trials[i], kinds);
