@@ -27,9 +27,13 @@ int fault_run_group_tests(const char *name, const struct CMUnitTest *tests,
  * a fault that may never be.
  */
 static const char *const waiting_tests[] = {
-    "a_cancelled_thread_is_waited_for", "a_terminal_is_filled",
-    "colours_are_for_terminals",        "test_a_wait_is_cancelled",
-    "test_concurrent_and_cancelled",    "test_more_than_a_shard",
+    "a_cancelled_thread_is_waited_for",
+    "a_terminal_is_filled",
+    "colours_are_for_terminals",
+    "test_a_wait_is_cancelled",
+    "test_concurrent_and_cancelled",
+    "test_more_than_a_shard",
+    "to_thread_cancelled",
 };
 
 static bool waits_by_itself(const char *name)
