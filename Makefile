@@ -123,7 +123,7 @@ endif
 # Grading all exercises installs nothing: where the packages are not known, the
 # judge says which exercises need them, and what brings them.
 ifeq ($(GROUP),)
-ifneq ($(filter verify parts judge_parts test-judge,$(MAKECMDGOALS)),)
+ifneq ($(filter verify parts judge_parts test-judge mutants,$(MAKECMDGOALS)),)
 include $(KNOWN)
 endif
 endif
@@ -295,9 +295,9 @@ $(EXERCISES:=.c):
 
 # ---- Targets without a number ----------------------------------------------
 
-.PHONY: advice help all kit verify verify-chapter test test-judge fuzz faults \
-    test-runtime test-matrix test-aarch64 coverage test-coverage soak mock bench \
-    bench-mock clean format lint skeletons compile_commands.json
+.PHONY: advice help all kit verify verify-chapter test test-judge mutants fuzz \
+    faults test-runtime test-matrix test-aarch64 coverage test-coverage soak \
+    mock bench bench-mock clean format lint skeletons compile_commands.json
 
 advice:
 	@echo 'make lesson1   runs the first lesson'
@@ -392,10 +392,16 @@ else
 	@tests/faults/run $(PICKED_FAULTS)
 endif
 
-# Takes some minutes; FAIRNESS=500: more of them.
+# Takes about an hour; tools/test-judge says how to have less, or more.
 test-judge: $(JUDGE) judge_parts
 	@BUILD=$(BUILD) PARTS=$(PARTS) SANITIZED=$(SANITIZED) \
+	    SEEDS=$(SEEDS) SOLUTION_SEEDS=$(SOLUTION_SEEDS) \
 	    FAIRNESS=$(FAIRNESS) tools/test-judge
+
+# What the judge says of each wrong program; after changing one, or a grader.
+mutants: $(JUDGE) judge_parts
+	@BUILD=$(BUILD) PARTS=$(PARTS) SANITIZED=$(SANITIZED) tools/mutants \
+	    > $(BUILD)/mutants.md && mv $(BUILD)/mutants.md verify/mutants/README.md
 
 mock: $(BUILD)/bin/mock_llm
 	@exec $(UNDER) $< $(ARGS)

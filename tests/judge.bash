@@ -120,17 +120,17 @@ passes() {
     return 1
 }
 
-fails() { # EXERCISE FILE
+fails() { # EXERCISE FILE [SEED]
     local expected
     expected=$(sed -n '1s|^/\* fails \([a-z ]*\):.*|\1|p' "$2")
     [ -n "$expected" ] || {
         echo "$2 does not say what fails"
         return 1
     }
-    hand_in "$@" --seed 1
+    hand_in "$1" "$2" --seed "${3:-1}"
     expect_status 0 || return 1
     [ "$(letters FAIL)" = "$expected" ] || {
-        echo "fails $(letters FAIL), not $expected"
+        echo "seed ${3:-1}: fails $(letters FAIL), not $expected"
         cat "$report"
         return 1
     }
@@ -145,6 +145,25 @@ fails() { # EXERCISE FILE
         }
     done
     grep -q '^  likely  ' "$report" && grep -q '^  next    lesson' "$report"
+}
+
+# mutant_row FILE: its line in verify/mutants/README.md, out of $report: its
+# name, the mistake, the check that finds it and the others that fail, and what
+# that check saw.
+mutant_row() {
+    local mistake check others
+    mistake=$(sed -n '1s|^/\* fails [a-z ]*: \(.*\) \*/$|\1|p' "$1")
+    check=$(sed -n 's|^FAIL [0-9]*/[0-9]* \(.*\)|\1|p' "$report" |
+        sed -n '1s| *(replay: .*||;1p')
+    others=$(letters FAIL | cut -s -d ' ' -f 2-)
+    awk '/^FAIL/ { failed++ }
+        failed == 1 && /^  seen / { seen = 1; sub(/^  seen +/, ""); print; next }
+        seen == 1 && /^          / { sub(/^ +/, ""); print; next }
+        seen { exit }' "$report" | tr '\n' ' ' |
+        sed -e 's/ *$//' -e 's/[|<*]/\\&/g' \
+            -e "s~^~| $(basename "$1" .c) | $mistake | $check${others:+ (and $others)} | ~" \
+            -e 's/$/ |/'
+    echo
 }
 
 survives() { # FILE: exercise 2, no points, the report has the words
