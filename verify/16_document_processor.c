@@ -421,8 +421,6 @@ static bool time_limits(struct exam *exam)
                                       20 * MILLISECOND};
     struct scenario *scenario = documents(exam, 4, 0, &settings);
 
-    if (!first_seed(exam))
-        return true;
     fault(scenario, 0, "hang");
     fault(scenario, 1, "hang attempts=1-2");
     asked(exam,
@@ -602,7 +600,7 @@ static bool no_trace(struct exam *exam)
     const char *key = strstr(text_chars(&scenario->parameters), "sk-");
     char secret[16];
 
-    if (first_seed(exam) && !cancelled_twice(exam))
+    if (!cancelled_twice(exam))
         return false;
     snprintf(secret, sizeof secret, "%.15s", key);
     fault(scenario, 1, "401");

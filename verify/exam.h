@@ -42,7 +42,6 @@ struct exam {
     /* While it goes on. */
     struct random random;
     struct result *current;
-    size_t round;          /* how many seeds came before in this check */
     bool sanitized;        /* there is such a program, too */
     int hangs;             /* runs that had to be stopped */
     struct played *played; /* every scenario, and its run */

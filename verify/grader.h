@@ -70,10 +70,6 @@ int64_t sum_of(const struct scenario *scenario);
 /* Below n, different for each seed. */
 size_t draw(struct exam *exam, size_t n);
 
-/* Whether the check is made for the first time. What takes long in real time,
-   with a web server, is played only then, and not with each seed. */
-bool first_seed(const struct exam *exam);
-
 /*
  * Runs the student's program through the scenario. The result is freed with the
  * exam. NULL if the program did not come to its end (it crashed, hung, leaked
