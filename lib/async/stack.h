@@ -35,6 +35,7 @@ struct async_stacks {
     struct async_stack_slab *slabs;
     char *unused, *unused_end; /* the rest of the newest slab */
     size_t guard_size;         /* one page */
+    bool slab_guarded;         /* the newest slab's are */
     size_t guards;             /* made with mprotect */
     bool no_more_guards;       /* the limit was reached */
     bool madvise_lies;         /* it takes any advice, and does nothing: qemu */
