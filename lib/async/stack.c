@@ -34,8 +34,8 @@ struct async_stack_slab {
 };
 
 /*
- * The guards of all stacks of a slab in one system call: half the price. Linux
- * can do that for oneself since 6.15; false if it cannot.
+ * The guards of all stacks of a slab in one system call, at half the price. A
+ * process can do that to itself since Linux 6.15; false if it cannot.
  */
 static bool guard_slab(const struct async_stack_slab *slab, size_t page)
 {
