@@ -23,8 +23,8 @@ struct limited {
  * Calls fn once for each of the n jobs, up to limit of them at a time: as long
  * as jobs have not begun, never fewer.
  *
- * limited is a struct limited. What a job looks like only fn knows. Several tasks
- * may call this at the same time, each with a limit of its own.
+ * limited is a struct limited. What a job looks like only fn knows. Several
+ * tasks may call this at the same time, each with a limit of its own.
  *
  * Suspends until all calls have ended. Returns 0, also if calls failed: errs
  * tells which. -EINVAL if limit is less than 1; then nothing was called.
