@@ -447,6 +447,8 @@ static bool cancelled(struct exam *exam)
     struct scenario *scenario =
         items_with(exam, 40, bad_forms, BAD_FORMS); /* from 0.1 s to over 1 s */
 
+    /* Whatever the seed, a bad body and a good one are there by then. */
+    scenario->answers[0].after = scenario->answers[39].after = EARLY;
     scenario->sanitized = true;
     scenario->cancel_at = 700 * MILLISECOND;
     asked(exam, "the batch itself is cancelled, when some items are done: "

@@ -1,4 +1,4 @@
-/* fails a b c d: one job for all, which is that of the last */
+/* fails a b c d f: one job for all, which is that of the last */
 #include "06_fix_no_error_handling.h"
 
 #include <cjson/cJSON.h>
