@@ -611,6 +611,7 @@ void exam_free(struct exam *exam)
         exam->played = played->next;
         ledger_free(&played->run);
         text_free(&played->scenario.parameters);
+        text_free(&played->scenario.web.settings);
         free(played->scenario.answers);
         free(played);
     }
