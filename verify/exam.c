@@ -448,13 +448,21 @@ static bool passes_with(struct exam *exam, const struct check *check,
     return exam->current->verdict == PASS;
 }
 
+/* What waits in real time does so once, so that nobody waits for long, unless
+   somebody names seeds: each leaves no case out. */
+static size_t seeds_to_play(const struct exam *exam)
+{
+    const struct seeds *seeds = &exam->seeds;
+    bool named = seeds->given && !seeds->secret;
+
+    return exam->grader->uses_llm && !named ? 1 : seeds->count;
+}
+
 static void run_check(struct exam *exam, const struct check *check)
 {
     const struct result *missing = missing_for(exam, check);
     struct result *result = &exam->results[exam->result_count++];
-    /* What waits in real time does so once, so that nobody waits for long: its
-       seed draws words and an order, and leaves no case out. */
-    size_t seeds = exam->grader->uses_llm ? 1 : exam->seeds.count;
+    size_t seeds = seeds_to_play(exam);
     double began = real_seconds();
 
     *result = (struct result){.check = check, .verdict = FAIL};
