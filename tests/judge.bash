@@ -149,7 +149,8 @@ fails() { # EXERCISE FILE [SEED]
 
 # mutant_row FILE: its line in verify/mutants/README.md, out of $report: its
 # name, the mistake, the check that finds it and the others that fail, and what
-# that check saw.
+# that check saw. A number of many digits is what freed memory held, each time
+# another.
 mutant_row() {
     local mistake check others
     mistake=$(sed -n '1s|^/\* fails [a-z ]*: \(.*\) \*/$|\1|p' "$1")
@@ -160,7 +161,7 @@ mutant_row() {
         failed == 1 && /^  seen / { seen = 1; sub(/^  seen +/, ""); print; next }
         seen == 1 && /^          / { sub(/^ +/, ""); print; next }
         seen { exit }' "$report" | tr '\n' ' ' |
-        sed -e 's/ *$//' -e 's/[|<*]/\\&/g' \
+        sed -e 's/ *$//' -e 's/[|<*]/\\&/g' -e 's/-\?[0-9]\{7,\}/(garbage)/g' \
             -e "s~^~| $(basename "$1" .c) | $mistake | $check${others:+ (and $others)} | ~" \
             -e 's/$/ |/'
     echo

@@ -403,9 +403,10 @@ small_kit() {
     local kit=$folder/$1
     mkdir -p "$kit/build/lib" "$kit/build/verify"
     cp -r exercises verify "$kit"
-    mkdir "$kit/tools" "$kit/lib"
+    mkdir -p "$kit/tools" "$kit/lib/llm"
     cp -r tools/skeletons "$kit/tools"
     cp -r lib/async "$kit/lib"
+    cp lib/llm/error.h "$kit/lib/llm"
     cp "${PARTS:-$BUILD}/flags" "$kit/build"
     cp "${PARTS:-$BUILD}/lib/libasync.a" "$kit/build/lib"
     cp "${PARTS:-$BUILD}"/verify/*driver.o "$kit/build/verify"
