@@ -90,10 +90,13 @@ COMPILE := $(strip $(CC) -std=c11 $(DEFINES) $(WARNINGS) \
     -fstack-clash-protection $(SANITIZE_FLAGS) $(CPPFLAGS) $(CFLAGS) \
     -Ilib -Iexercises)
 
-# Of one folder or one file. The switch between stacks jumps to places that an
-# x86 processor with indirect branch tracking would refuse.
+# Of one folder or one file. In the runtime, fields that stand together are not
+# stored together: a pair that is made in a vector register waits for both. And
+# the switch between stacks jumps to places that an x86 processor with indirect
+# branch tracking would refuse.
+FLAGS_lib/async := -fno-tree-slp-vectorize
 ifneq ($(filter x86_64% i%86%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
-FLAGS_lib/async := -fcf-protection=none
+FLAGS_lib/async += -fcf-protection=none
 FLAGS_bench/floor := -fcf-protection=none
 endif
 FLAGS_verify/driver := -DVERIFY_DRIVER

@@ -145,7 +145,7 @@ __attribute__((noinline)) static int call_function(struct async_coroutine *task)
 static void run_function(void);
 
 /* Gives a new task its stack; false if it has ended instead. */
-static bool begin(struct async_coroutine *task)
+static __attribute__((noinline)) bool begin(struct async_coroutine *task)
 {
     struct async_stacks *stacks = &async_loop->stacks;
 
@@ -167,7 +167,7 @@ static bool begin(struct async_coroutine *task)
 
 /* Makes the task the current one: false if it has ended instead. The caller
    switches to it. */
-static bool make_current(struct async_coroutine *task)
+static inline bool make_current(struct async_coroutine *task)
 {
     if (task->state == ASYNC_NEW && !begin(task))
         return false;
@@ -195,7 +195,7 @@ static void take_step(struct async_callback *step)
  * a second switch. What happens in between, a new task's stack being made ready
  * or one that never began being ended, happens on the stack that is being left.
  */
-static struct async_context *next_context(struct async_loop *loop)
+static inline struct async_context *next_context(struct async_loop *loop)
 {
     struct async_callback *turn = &loop->turn.head;
 
