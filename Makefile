@@ -332,6 +332,11 @@ errata: $(BUILD)/tests/chapter/errata
 quiz:
 	@tools/quiz $(ARGS)
 
+# The kit's pages as an HTML site; its pictures are what the lessons print.
+.PHONY: book
+book:
+	@tools/book build/book
+
 # What the judge links a submission with, whatever the judge's own variant: plain
 # parts, and for some checks sanitized ones; without those they are left out.
 .PHONY: parts judge_parts
@@ -433,7 +438,7 @@ C_FILES := $(wildcard $(foreach folder,lib/* lessons exercises solutions verify 
     verify/server bench bench/peers tests/fuzz tests/chapter tests/coverage \
     tests/faults tests/soak \
     verify/alternatives/* verify/mutants/* tests,$(folder)/*.c $(folder)/*.h))
-SHELL_FILES := $(filter-out %/skeletons %.py,$(wildcard tools/*)) tests/run \
+SHELL_FILES := $(filter-out %/skeletons %.py %.html %.css %.lua,$(wildcard tools/*)) tests/run \
     tests/judge.bash $(SCRIPTS) .ci/run tests/faults/run \
     bench/instructions \
     $(addprefix tests/npm_clients/,install clients.sh peer)
