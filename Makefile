@@ -106,7 +106,7 @@ FLAGS_verify/driver := -DVERIFY_DRIVER
 # Goals that need some include a file that sets LLM_LIBS and the like. If it is
 # missing, make makes it first, by running tools/install-deps, and stops if that
 # fails. Not for `make -n`, which must not install anything.
-LLM_GOALS := mock bench-mock verify14 verify15 verify16 \
+LLM_GOALS := mock bench-mock book verify14 verify15 verify16 \
     $(MOCK_BENCH:%=$(BUILD)/%) $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) \
     $(foreach program,$(FULL),$(call \
     numbered,$(patsubst %s/,%,$(dir $(program))),$(program)))
@@ -332,10 +332,13 @@ errata: $(BUILD)/tests/chapter/errata
 quiz:
 	@tools/quiz $(ARGS)
 
-# The kit's pages as an HTML site; its pictures are what the lessons print.
+# The kit's pages as an HTML site. These lessons are run for its pictures; 13
+# computes, and its page's own picture is from a machine that was idle.
 .PHONY: book
-book:
-	@tools/book build/book
+TIMELINES := $(foreach number,03 05 08 09 10 11 14 15 16 17,\
+    $(filter $(BUILD)/lessons/$(number)_%,$(LESSONS:%=$(BUILD)/%)))
+book: $(TIMELINES)
+	@tools/book build/book $^
 
 # What the judge links a submission with, whatever the judge's own variant: plain
 # parts, and for some checks sanitized ones; without those they are left out.
