@@ -338,7 +338,7 @@ quiz:
 TIMELINES := $(foreach number,03 05 08 09 10 11 14 15 16 17,\
     $(filter $(BUILD)/lessons/$(number)_%,$(LESSONS:%=$(BUILD)/%)))
 book: $(TIMELINES)
-	@tools/book build/book $^
+	@tools/book $(or $(BOOK),build/book) $^
 
 # What the judge links a submission with, whatever the judge's own variant: plain
 # parts, and for some checks sanitized ones; without those they are left out.
