@@ -89,7 +89,11 @@ told_in_words() {
     grep -q 'slow_operation 3: starts at 0.0 s, ends at 2.0 s' \
         "$book/lessons/03_gather.html" &&
         grep -q 'process 50: starts at 0.0 s, goes on at 1.2 s, ends at 1.5 s' \
-            "$book/lessons/10_semaphore.html"
+            "$book/lessons/10_semaphore.html" &&
+        grep -q 'summarize 20: starts at 0.0 s, goes on at 14.0 s, goes on at 15' \
+            "$book/lessons/16_rate_limit.html" &&
+        ! grep -q 'main: starts at 0.0 s, ends at 2.0 s' \
+            "$book/lessons/16_rate_limit.html"
 }
 
 neighbours_are_linked() {

@@ -3,9 +3,10 @@
 -- What a lesson prints is read, not drawn anew: which tasks have a row, and what
 -- each did when, has been decided by lib/async/timeline.c. BOOK_RUN names the
 -- output of the page's lesson, printed wide, so that a column is a short moment;
--- a picture on the page is taken from there if it has the same rows. One that
--- the lesson does not print as it stands (after a change that the page asks for),
--- and those of lessons that are not run, are drawn from the page's own text.
+-- a picture on the page is taken from there if it has the same rows and stands
+-- below the same line that ends in a colon. One that the lesson does not print as
+-- it stands (after a change that the page asks for), and those of lessons that
+-- are not run, are drawn from the page's own text.
 
 local CHART, ROW, SIGN = 560, 20, 7.4 -- widths and heights, in pixels at full size
 
@@ -90,8 +91,9 @@ local function read(text)
   return parts
 end
 
-local function same_rows(a, b)
-  if #a.rows ~= #b.rows then
+-- With ASYNC_TIMELINE a lesson draws also runs that have no picture on its page.
+local function same_run(a, b)
+  if a.caption ~= b.caption or #a.rows ~= #b.rows then
     return false
   end
   for i, row in ipairs(a.rows) do
@@ -273,11 +275,10 @@ end
 -- The lesson prints its pictures in the page's order, and may print more.
 local function from_run(picture)
   for i, other in ipairs(printed) do
-    if same_rows(picture, other) then
+    if same_run(picture, other) then
       for _ = 1, i do
         table.remove(printed, 1)
       end
-      other.caption = picture.caption
       return other
     end
   end
