@@ -22,14 +22,15 @@ int fault_run_group_tests(const char *name, const struct CMUnitTest *tests,
                           CMFixtureFunction teardown);
 
 /*
- * These are left out: they wait, in loops of their own, until so many requests
- * have arrived, a thread has begun or a terminal has been written to, and under
- * a fault that may never be.
+ * These are left out: they wait until so many requests have arrived, a thread
+ * has begun, a terminal has been written to or a second reader was refused, and
+ * under a fault that may never be.
  */
 static const char *const waiting_tests[] = {
     "a_cancelled_thread_is_waited_for",
     "a_terminal_is_filled",
     "colours_are_for_terminals",
+    "one_reader_at_a_time",
     "test_a_wait_is_cancelled",
     "test_concurrent_and_cancelled",
     "test_more_than_a_shard",
