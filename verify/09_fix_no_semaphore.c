@@ -76,8 +76,7 @@ static struct scenario *pages(struct exam *exam, size_t n, size_t limit)
     struct scenario *scenario = scenario_new(exam, n);
     char text[96];
 
-    snprintf(text, sizeof text, "%zu", limit);
-    scenario_text(scenario, "max_concurrent", text);
+    scenario_number(scenario, "max_concurrent", (long)limit);
     for (size_t i = 0; i < n; i++) {
         snprintf(text, sizeof text, "https://example.com/%s/%zu",
                  scenario->answers[i].text, i + 1);

@@ -91,10 +91,8 @@ enum { CALLS = 12, LIMIT = 3, MANY = 1000 };
 static struct scenario *calls(struct exam *exam, size_t n, long limit)
 {
     struct scenario *scenario = scenario_new(exam, n);
-    char text[24];
 
-    snprintf(text, sizeof text, "%ld", limit);
-    scenario_text(scenario, "limit", text);
+    scenario_number(scenario, "limit", limit);
     return scenario;
 }
 
@@ -125,7 +123,7 @@ static bool all_made(struct exam *exam, const struct run *run)
 
 static const struct run *gated(struct exam *exam, size_t n, size_t limit)
 {
-    struct scenario *scenario = calls(exam, n, (long)limit);
+    struct scenario *scenario = calls(exam, n, limit);
 
     scenario->gate = limit < n ? limit : n;
     asked(exam,
@@ -356,7 +354,7 @@ static bool stops_when_cancelled(struct exam *exam)
 static bool a_thousand(struct exam *exam)
 {
     size_t limit = 30 + draw(exam, 40);
-    struct scenario *scenario = calls(exam, MANY, (long)limit);
+    struct scenario *scenario = calls(exam, MANY, limit);
 
     scenario->sanitized = true;
     asked(exam,

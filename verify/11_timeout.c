@@ -73,12 +73,10 @@ static struct scenario *attempts(struct exam *exam, int max_retries,
                                  int64_t *timeout)
 {
     struct scenario *scenario = scenario_new(exam, 2 * ROOM);
-    char text[16];
 
     *timeout = (int64_t)(10 + draw(exam, 30)) * 100 * MILLISECOND;
     scenario_seconds(scenario, "timeout", *timeout);
-    snprintf(text, sizeof text, "%d", max_retries);
-    scenario_text(scenario, "max_retries", text);
+    scenario_number(scenario, "max_retries", max_retries);
     for (size_t i = 0; i < ROOM; i++)
         scenario->answers[i].after = DAY * SECOND;
     return scenario;

@@ -130,8 +130,7 @@ static struct scenario *prompts(struct exam *exam, size_t n, size_t limit)
                  ends[draw(exam, 3)]);
         scenario_text(scenario, "prompt", text);
     }
-    snprintf(text, sizeof text, "%zu", limit);
-    scenario_text(scenario, "max_concurrent", text);
+    scenario_number(scenario, "max_concurrent", (long)limit);
     snprintf(text, sizeof text, "sk-%06zu%06zu", draw(exam, 1000000),
              draw(exam, 1000000));
     scenario_text(scenario, "api_key", text);
@@ -140,10 +139,7 @@ static struct scenario *prompts(struct exam *exam, size_t n, size_t limit)
 
 static void batch(struct scenario *scenario, size_t n)
 {
-    char text[16];
-
-    snprintf(text, sizeof text, "%zu", n);
-    scenario_text(scenario, "batch", text);
+    scenario_number(scenario, "batch", (long)n);
 }
 
 /* Something that the server does to item i, such as "500". */

@@ -119,7 +119,6 @@ static struct scenario *urls(struct exam *exam, size_t n,
 {
     struct scenario *scenario = scenario_new(exam, n);
     size_t first = draw(exam, POSTS), step = 3 + 10 * draw(exam, 10);
-    char text[16];
 
     scenario->web.wanted = true;
     for (size_t i = 0; i < n; i++) {
@@ -128,10 +127,8 @@ static struct scenario *urls(struct exam *exam, size_t n,
                  "/posts/%zu", (first + i * step) % POSTS + 1);
         scenario_text(scenario, "path", path_of(scenario, i));
     }
-    snprintf(text, sizeof text, "%d", settings->max_concurrent);
-    scenario_text(scenario, "max_concurrent", text);
-    snprintf(text, sizeof text, "%d", settings->max_retries);
-    scenario_text(scenario, "max_retries", text);
+    scenario_number(scenario, "max_concurrent", settings->max_concurrent);
+    scenario_number(scenario, "max_retries", settings->max_retries);
     scenario_seconds(scenario, "timeout", settings->timeout);
     scenario_seconds(scenario, "base_delay", settings->base_delay);
     return scenario;
@@ -139,10 +136,7 @@ static struct scenario *urls(struct exam *exam, size_t n,
 
 static void batch(struct scenario *scenario, size_t n)
 {
-    char text[16];
-
-    snprintf(text, sizeof text, "%zu", n);
-    scenario_text(scenario, "batch", text);
+    scenario_number(scenario, "batch", (long)n);
 }
 
 /* Something that the server does to item i, such as "503 attempts=1". */

@@ -120,10 +120,8 @@ static struct scenario *documents(struct exam *exam, size_t n, size_t empty,
                  word_of_item(scenario, i), draw(exam, 100));
         scenario_text(scenario, "text", i < empty ? "" : text);
     }
-    snprintf(text, sizeof text, "%d", settings->max_concurrent);
-    scenario_text(scenario, "max_concurrent", text);
-    snprintf(text, sizeof text, "%d", settings->max_retries);
-    scenario_text(scenario, "max_retries", text);
+    scenario_number(scenario, "max_concurrent", settings->max_concurrent);
+    scenario_number(scenario, "max_retries", settings->max_retries);
     scenario_seconds(scenario, "timeout", settings->timeout);
     scenario_seconds(scenario, "base_delay", settings->base_delay);
     snprintf(text, sizeof text, "sk-%06zu%06zu", draw(exam, 1000000),

@@ -150,6 +150,14 @@ void scenario_text(struct scenario *scenario, const char *name,
     free(word);
 }
 
+void scenario_number(struct scenario *scenario, const char *name, long number)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%ld", number);
+    scenario_text(scenario, name, text);
+}
+
 void scenario_seconds(struct scenario *scenario, const char *name, int64_t ns)
 {
     text_add(&scenario->parameters, "param %s =%lld\n", name, (long long)ns);

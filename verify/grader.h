@@ -61,6 +61,7 @@ void scenario_tries(struct exam *exam, struct scenario *scenario, size_t tries);
    to the driver: the first is item 0's. */
 void scenario_text(struct scenario *scenario, const char *name,
                    const char *text);
+void scenario_number(struct scenario *scenario, const char *name, long number);
 void scenario_seconds(struct scenario *scenario, const char *name, int64_t ns);
 
 /* The longest of the answers' durations, and the sum of all. */
