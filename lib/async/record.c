@@ -12,18 +12,56 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* ---- Memory ------------------------------------------------------------ */
 
-enum { RECORDS_PER_SLAB = 256 };
+/*
+ * Slabs grow, so that a program with few tasks stays small. From that of half a
+ * huge page on they are of huge pages, which cost a quarter to touch first, and
+ * spare most of what looking up addresses takes of each later visit.
+ */
+enum { FIRST_RECORDS = 256, HUGE_PAGE = 2 << 20 };
 
 struct async_coroutine_slab {
     struct async_coroutine_slab *next;
-    size_t used;
-    struct async_coroutine records[RECORDS_PER_SLAB];
-    /* Of their errors: most have none, and the records stand closer. */
-    char texts[RECORDS_PER_SLAB][ASYNC_ERRMSG_SIZE];
+    struct async_coroutine *records;
+    size_t used, count;
+    struct async_seldom seldom[]; /* each record's */
 };
+
+static size_t next_count(const struct async_coroutine_slab *latest)
+{
+    const size_t most = HUGE_PAGE / sizeof(struct async_coroutine);
+
+    if (!latest)
+        return FIRST_RECORDS;
+    return latest->count < most / 2 ? 2 * latest->count : most;
+}
+
+static struct async_coroutine_slab *new_slab(size_t count)
+{
+    size_t size = count * sizeof(struct async_coroutine);
+    bool huge = size > HUGE_PAGE / 2;
+    struct async_coroutine_slab *slab =
+        malloc(sizeof *slab + count * sizeof slab->seldom[0]);
+
+    if (!slab)
+        return NULL;
+    slab->records = huge ? aligned_alloc(HUGE_PAGE, HUGE_PAGE)
+                         : aligned_alloc(ASYNC_CACHE_LINE, size);
+    if (!slab->records) {
+        free(slab);
+        return NULL;
+    }
+#ifdef MADV_HUGEPAGE
+    if (huge)
+        madvise(slab->records, HUGE_PAGE, MADV_HUGEPAGE);
+#endif
+    slab->used = 0;
+    slab->count = count;
+    return slab;
+}
 
 static struct async_coroutine *take_record(struct async_loop *loop)
 {
@@ -34,16 +72,15 @@ static struct async_coroutine *take_record(struct async_loop *loop)
         loop->free = record->next_free;
         return record;
     }
-    if (!slab || slab->used == RECORDS_PER_SLAB) {
-        slab = aligned_alloc(ASYNC_CACHE_LINE, sizeof *slab);
+    if (!slab || slab->used == slab->count) {
+        slab = new_slab(next_count(loop->slabs));
         if (!slab)
             return NULL;
-        slab->used = 0;
         slab->next = loop->slabs;
         loop->slabs = slab;
     }
     record = &slab->records[slab->used];
-    record->error.text = slab->texts[slab->used++];
+    record->error.text = slab->seldom[slab->used++].text;
     return record;
 }
 
@@ -73,6 +110,7 @@ void async_records_free(struct async_loop *loop)
         struct async_coroutine_slab *slab = loop->slabs;
 
         loop->slabs = slab->next;
+        free(slab->records);
         free(slab);
     }
 }
@@ -145,34 +183,33 @@ bool async_is_collected(const struct async_task *task)
     return task->async_private.record == &collected;
 }
 
-/* Why the handle's record must not be looked at; NULL if it may be. */
-static const char *why_stale(const struct async_task *task)
+/* Whether the handle is of this run, and so its record of this loop. */
+static bool is_of_run(const struct async_private_task *handle)
 {
-    const struct async_private_task *handle = &task->async_private;
+    return (handle->serial ^ async_loop->first_serial) >> ASYNC_SERIAL_BITS ==
+           0;
+}
 
+/* Why the handle has no record of its own. */
+static const char *why_stale(const struct async_private_task *handle)
+{
     if (!handle->record)
         return "the task was never spawned";
-    if (handle->serial >> ASYNC_SERIAL_BITS !=
-        async_loop->first_serial >> ASYNC_SERIAL_BITS)
+    if (!is_of_run(handle))
         return "the task belongs to another async_run";
-    if (handle->record->serial != handle->serial)
-        return "the task was awaited through a copy of its struct async_task";
-    return NULL;
+    return "the task was awaited through a copy of its struct async_task";
 }
 
 struct async_coroutine *async_record_of(struct async_task *task)
 {
-    struct async_coroutine *record = task->async_private.record;
+    const struct async_private_task *handle = &task->async_private;
+    struct async_coroutine *record = handle->record;
 
-    if (record == &collected || record == &failed)
-        return NULL;
-
-    const char *stale = why_stale(task);
-    if (stale) {
-        async_fail(task, -EINVAL, stale);
-        return NULL;
-    }
-    return record;
+    if (is_of_run(handle) && record->serial == handle->serial)
+        return record;
+    if (record != &collected && record != &failed)
+        async_fail(task, -EINVAL, why_stale(handle));
+    return NULL;
 }
 
 /*
@@ -184,7 +221,7 @@ static void forget(struct async_coroutine *record)
     async_leave_parent(record);
     record->serial = 0;
     if (record->pinned)
-        record->collected_after = async_loop->any_waits;
+        async_seldom(record)->collected_after = async_loop->any_waits;
     else
         free_record(record);
 }

@@ -117,6 +117,7 @@ struct async_coroutine {
     bool cancel_held;    /* until the outermost shield is left */
     bool passing_on;     /* a cancellation, at this moment */
     bool put_off;        /* see async_deliver_cancel() */
+    int cancels;         /* how often it was cancelled */
 
     /* At its first step, and when it leaves its parent. */
     struct async_context context; /* where it goes on: next its function */
@@ -133,13 +134,25 @@ struct async_coroutine {
     struct async_coroutine *next_put_off;
     unsigned number;          /* counts the tasks of this run; main is 1 */
     unsigned shields;         /* async_shield calls that it is in */
-    int cancels;              /* how often it was cancelled */
-    struct async_error error; /* its latest */
-
-    /* From here on a new record finds what the last one left. */
-    unsigned long collected_after; /* so many waits in async_wait_any */
-    struct async_late_watcher any;
+    struct async_error error; /* its latest; the text is async_seldom's */
 };
+
+/*
+ * What most records never need: it stands elsewhere, and the records closer. A
+ * new record finds here what the last one left.
+ */
+struct async_seldom {
+    char text[ASYNC_ERRMSG_SIZE];
+    unsigned long collected_after; /* so many waits in async_wait_any */
+    struct async_late_watcher any; /* async_wait_any's */
+    struct async_coroutine *any_of;
+};
+
+static inline struct async_seldom *
+async_seldom(const struct async_coroutine *task)
+{
+    return CONTAINER_OF(task->error.text, struct async_seldom, text);
+}
 
 /* Whether its function has not returned yet. */
 static inline bool async_is_alive(const struct async_coroutine *task)

@@ -53,13 +53,14 @@ static bool concerns(const struct async_any *any,
     const struct async_task *handle = record->handle;
 
     return handle >= any->tasks && handle < any->tasks + any->n &&
-           !(!record->serial && record->collected_after < any->number);
+           !(!record->serial &&
+             async_seldom(record)->collected_after < any->number);
 }
 
 static void notice(struct async_callback *callback)
 {
     struct async_coroutine *record =
-        CONTAINER_OF(callback, struct async_coroutine, any.callback);
+        CONTAINER_OF(callback, struct async_seldom, any.callback)->any_of;
     struct async_any *any = async_loop->first_any;
 
     record->noticed = true;
@@ -72,16 +73,19 @@ static void notice(struct async_callback *callback)
 
 static void watch(struct async_task *task, struct async_coroutine *record)
 {
+    struct async_seldom *seldom = async_seldom(record);
+
     record->handle = task;
     if (record->watched)
         return;
     record->watched = true;
-    record->any = (struct async_late_watcher){.callback = {.run = notice}};
+    seldom->any = (struct async_late_watcher){.callback = {.run = notice}};
+    seldom->any_of = record;
     async_pin(record);
     if (record->state == ASYNC_ENDED)
-        async_queue(&record->any.callback);
+        async_queue(&seldom->any.callback);
     else
-        async_watch_late(record, &record->any);
+        async_watch_late(record, &seldom->any);
 }
 
 /*
