@@ -442,7 +442,7 @@ C_FILES := $(wildcard $(foreach folder,lib/* lessons exercises solutions verify 
     tests/faults tests/soak \
     verify/alternatives/* verify/mutants/* tests,$(folder)/*.c $(folder)/*.h))
 SHELL_FILES := $(filter-out %/skeletons %.py %.html %.css %.lua,$(wildcard tools/*)) tests/run \
-    tests/judge.bash $(SCRIPTS) .ci/run tests/faults/run \
+    $(wildcard tests/*.bash) $(SCRIPTS) .ci/run tests/faults/run \
     bench/instructions \
     $(addprefix tests/npm_clients/,install clients.sh peer)
 

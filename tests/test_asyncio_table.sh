@@ -5,24 +5,9 @@
 # test; and so does the count in the text.
 #
 # Run from the repository's root.
-set -u
+. tests/tap.bash
 
 page=docs/asyncio-semantics.md
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-count=0
-
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    count=$((count + 1))
-    if "$@" >"$work/output" 2>&1; then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        sed 's/^/# /' "$work/output"
-    fi
-}
 
 # FILE CASE KIND of each row.
 # shellcheck disable=SC2016 # backquotes and dollars are Markdown's and awk's
@@ -109,4 +94,4 @@ check "each is a test of its file, or none" tests_exist
 check "what differs is named in both places" differences_are_said
 check "every name on the page exists" names_exist
 check "the numbers in the text are right" numbers_are_right
-echo "1..$count"
+finish

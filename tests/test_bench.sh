@@ -3,24 +3,9 @@
 # prints figures. What they are is no test's business.
 #
 # Run from the repository's root.
-set -u
+. tests/tap.bash
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-count=0
 number='[0-9][0-9.]*'
-
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    count=$((count + 1))
-    if "$@" >"$work/output" 2>&1; then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        sed 's/^/# /' "$work/output"
-    fi
-}
 
 # On the virtual clock, so that sleeping takes no time.
 figures_of() { # CASE
@@ -60,4 +45,4 @@ check 'bench/floor' floor
 if command -v python3 >/dev/null; then
     check 'bench/compare.py' comparison
 fi
-echo "1..$count"
+finish

@@ -6,29 +6,9 @@
 # packages are fetched from npm, without any others.
 #
 # Run from the repository's root, with the kit built.
-set -u
+. tests/tap.bash
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 book=$work/book
-count=0
-
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    count=$((count + 1))
-    if "$@" >"$work/output" 2>&1; then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        sed 's/^/# /' "$work/output"
-    fi
-}
-
-skip() { # NAME REASON
-    count=$((count + 1))
-    echo "ok $count - $1 # SKIP $2"
-}
 
 page_of() {
     echo "$book/$1" | sed 's/README\.md$/index.md/; s/\.md$/.html/'
@@ -133,4 +113,4 @@ else
     count=$((count + $(number '^(not )?ok ' "$work/browsed")))
     check 'the browser came to the end' test "$status" = 0
 fi
-echo "1..$count"
+finish

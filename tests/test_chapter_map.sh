@@ -5,24 +5,9 @@
 # says.
 #
 # Run from the repository's root.
-set -u
+. tests/tap.bash
 
 page=docs/chapter-map.md
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-count=0
-
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    count=$((count + 1))
-    if "$@" >"$work/output" 2>&1; then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        sed 's/^/# /' "$work/output"
-    fi
-}
 
 # A line for each link of the page: the file, and the functions that are named
 # behind it, up to the next link.
@@ -84,4 +69,4 @@ check 'each of them points somewhere' every_item_points_somewhere
 check 'it has links, and functions' there_are_many
 check 'every function is in the file that it stands behind' \
     every_function_is_there
-echo "1..$count"
+finish

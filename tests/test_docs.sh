@@ -3,24 +3,9 @@
 # function, each file of lib/async at least once, and its program runs.
 #
 # Run from the repository's root.
-set -u
+. tests/tap.bash
 
 page=docs/inside-the-runtime.md
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-count=0
-
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    count=$((count + 1))
-    if "$@" >"$work/output" 2>&1; then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        sed 's/^/# /' "$work/output"
-    fi
-}
 
 # Everything in backquotes, one a line.
 names() {
@@ -85,4 +70,4 @@ check "files that $page names exist" files_exist
 check "every file of lib/async is named" files_are_named
 check "the instructions are those of switch.h" same_instructions
 check "its program runs" program_runs
-echo "1..$count"
+finish

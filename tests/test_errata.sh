@@ -4,28 +4,12 @@
 #
 # Run from the repository's root; BUILD is the folder that was built. Where the
 # page says make, the program is run: the tests have built it.
-set -u
+. tests/tap.bash
 
-BUILD=${BUILD:-build}
 page=docs/errata.md
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-count=0
 
 unset ASYNC_SPEED ASYNC_TIMELINE ASYNC_TRACE ASYNC_DEBUG LLM_PROVIDER
 export ASYNC_CLOCK=virtual LC_ALL=C.UTF-8
-
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    count=$((count + 1))
-    if "$@" >"$work/output" 2>&1; then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        sed 's/^/# /' "$work/output"
-    fi
-}
 
 # The cells of column n of all rows, but for the heads.
 column() {
@@ -97,4 +81,4 @@ check 'what make errata prints is on the page' same_block
 while IFS= read -r command; do
     check "$command prints what the page says" prints "$command"
 done < <(promises | cut -f1 | sort -u)
-echo "1..$count"
+finish

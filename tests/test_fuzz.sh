@@ -7,25 +7,10 @@
 # looks for more.
 #
 # Run from the repository's root; BUILD is the folder that was built.
-set -u
+. tests/tap.bash
 
-interpreter=${BUILD:-build}/tests/fuzz/interpreter
-count=0
+interpreter=$BUILD/tests/fuzz/interpreter
 shopt -s nullglob
-
-# check NAME COMMAND...: the check passes if the command succeeds; what the
-# command prints says why it did not.
-check() {
-    local name=$1 reason
-    shift
-    count=$((count + 1))
-    if reason=$("$@" 2>&1); then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        printf '%s\n' "$reason" | sed 's/^/# /'
-    fi
-}
 
 # Its first line names the program, its last one ends the trace.
 trace() {
@@ -54,4 +39,4 @@ check 'no such operation' refused $'body 0\n  slep 1' 'no operation slep'
 check 'no number' refused $'body 0\n  try sleep' 'a number is missing'
 check 'not a number' refused $'body 0\n  sleep 1s' 'stand here: 1s'
 
-echo "1..$count"
+finish

@@ -7,19 +7,16 @@
 # those of the suspended tasks, too.
 #
 # Run from the repository's root; PARTS is the folder with the plain runtime.
-set -u
+. tests/tap.bash
 
 PARTS=${PARTS:-build}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-count=0
 
 unset ASYNC_SPEED ASYNC_TIMELINE ASYNC_TRACE ASYNC_DEBUG
 export ASYNC_CLOCK=virtual
 
-skip() {
-    echo "ok 1 # SKIP $1"
-    echo '1..1'
+skip_all() { # REASON
+    skip 'gdb shows tasks' "$1"
+    finish
     exit
 }
 
@@ -29,15 +26,15 @@ debug() {
         -ex 'set confirm off' "$@" 2>&1 </dev/null
 }
 
-command -v gdb >/dev/null || skip 'gdb is not installed'
-debug -ex 'python print(1)' | grep -q '^1$' || skip 'this gdb has no Python'
+command -v gdb >/dev/null || skip_all 'gdb is not installed'
+debug -ex 'python print(1)' | grep -q '^1$' || skip_all 'this gdb has no Python'
 debug -ex run "$(type -P true)" | grep -q 'exited normally' ||
-    skip 'gdb may not run programs here'
+    skip_all 'gdb may not run programs here'
 read -ra compile <"$PARTS/flags"
 [[ " ${compile[*]} " != *' -DASYNC_UCONTEXT '* ]] ||
-    skip 'only tasks that assembly switches can be seen'
+    skip_all 'only tasks that assembly switches can be seen'
 [[ " ${compile[*]} " == *' -g'* ]] ||
-    skip 'the runtime has no debug information'
+    skip_all 'the runtime has no debug information'
 
 cat >"$work/program.c" <<'END'
 #include "async/async.h"
@@ -100,20 +97,6 @@ int main(int argc, char **argv)
     return async_main(begin_all, NULL);
 }
 END
-
-# check NAME COMMAND...: the check passes if the command succeeds; what the
-# command prints says why it did not.
-check() {
-    local name=$1 reason
-    shift
-    count=$((count + 1))
-    if reason=$("$@" 2>&1); then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        printf '%s\n' "$reason" | sed 's/^/# /'
-    fi
-}
 
 ours='innermost|descend|compute|wait_long|begin_all|call_function|run_function'
 
@@ -189,9 +172,7 @@ if [ -n "$core" ]; then
     check 'a core file: async bt' \
         shows "$gathering $sleeping $running" "$said"
 else
-    reason="# SKIP the kernel writes no core file here"
-    echo "ok $((++count)) $reason"
-    echo "ok $((++count)) $reason"
+    skip 'a core file' 'the kernel writes none here'
 fi
 
-echo "1..$count"
+finish

@@ -9,30 +9,11 @@
 # once.
 #
 # Run from the repository's root; BUILD is the folder that was built.
-set -u
-
-BUILD=${BUILD:-build}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-count=0
+. tests/tap.bash
 
 unset ASYNC_CLOCK ASYNC_SPEED ASYNC_TIMELINE ASYNC_TRACE ASYNC_DEBUG PREDICT
 unset NO_COLOR COLUMNS
 unset LLM_PROVIDER OPENAI_API_KEY OPENAI_BASE_URL
-
-# check NAME COMMAND...: the check passes if the command succeeds; what the
-# command prints says why it did not.
-check() {
-    local name=$1 reason
-    shift
-    count=$((count + 1))
-    if reason=$("$@" 2>&1); then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        printf '%s\n' "$reason" | sed 's/^/# /'
-    fi
-}
 
 # The first text block of a page under "What it prints".
 page_output() {
@@ -197,4 +178,4 @@ if command -v script >/dev/null; then
     check "Enter skips the question" skipped_guess 01_sequential
     check "PREDICT=0 asks nothing" no_question 01_sequential
 fi
-echo "1..$count"
+finish

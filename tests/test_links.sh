@@ -4,23 +4,7 @@
 # has one.
 #
 # Run from the repository's root.
-set -u
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-count=0
-
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    count=$((count + 1))
-    if "$@" >"$work/output" 2>&1; then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        sed 's/^/# /' "$work/output"
-    fi
-}
+. tests/tap.bash
 
 # Where the page's links go, [text](here) and [name]: here; no code.
 targets() {
@@ -71,4 +55,4 @@ for page in README.md docs/*.md lessons/*.md exercises/*.md verify/README.md; do
 done
 check 'there are links on them' test "$links" -gt 200
 check 'lessons link the exercises that they name' exercises_are_linked
-echo "1..$count"
+finish

@@ -8,30 +8,14 @@
 # that the page uses are declared. Cells with words beside the code are prose.
 #
 # Run from the repository's root; BUILD is the folder that was built.
-set -u
+. tests/tap.bash
 
-BUILD=${BUILD:-build}
 page=docs/python-to-c.md
 sanitizer=() # the runtime that was built may need its library
 case $BUILD in
 *address*) sanitizer=("-fsanitize=address,undefined") ;;
 *thread*) sanitizer=(-fsanitize=thread) ;;
 esac
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-count=0
-
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    count=$((count + 1))
-    if "$@" >"$work/output" 2>&1; then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        sed 's/^/# /' "$work/output"
-    fi
-}
 
 # The C column, one cell a line, code only; "prose" where there are words, too.
 # The line's number comes first. Of the card, or of all other tables.
@@ -170,4 +154,4 @@ END
 check "there is C in $page" there_are_enough
 check "each cell of $page compiles" the_cells_compile
 check "the quick reference card runs" the_card_runs
-echo "1..$count"
+finish

@@ -4,29 +4,13 @@
 #
 # Run from the repository's root. The quiz runs in a copy, so that nobody's
 # score is touched.
-set -u
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-count=0
+. tests/tap.bash
 
 mkdir "$work/lessons" "$work/tools"
 cp lessons/*.md "$work/lessons"
 cp tools/quiz "$work/tools"
 lessons=$(find lessons -name '[0-9][0-9]_*.md' | wc -l)
 cd "$work" || exit 1
-
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    count=$((count + 1))
-    if "$@" >"$work/output" 2>&1; then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        sed 's/^/# /' "$work/output"
-    fi
-}
 
 terminal() { # COMMAND: what is typed comes from standard input
     TERM=dumb script -qec "$1" /dev/null | tr -d '\r'
@@ -94,4 +78,4 @@ if command -v script >/dev/null; then
     check 'what was right is not asked again' asks_the_rest
     check 'it asks all of them' asks_all
 fi
-echo "1..$count"
+finish

@@ -3,26 +3,11 @@
 # of those wrong programs that pass them, what it should.
 #
 # Run from the repository's root; BUILD is the folder that was built.
-set -u
+. tests/tap.bash
 
-program=${BUILD:-build}/tests/chapter/test_async_await
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-count=0
+program=$BUILD/tests/chapter/test_async_await
 
 unset ASYNC_CLOCK ASYNC_SPEED ASYNC_TIMELINE ASYNC_TRACE ASYNC_DEBUG
-
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    count=$((count + 1))
-    if "$@" >"$work/output" 2>&1; then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        sed 's/^/# /' "$work/output"
-    fi
-}
 
 # The script's output, as the chapter expects it; its times are a machine's.
 cat >"$work/chapter" <<'END'
@@ -86,4 +71,4 @@ check 'the right functions pass, and every wrong one is caught' runs
 check "the lines are the chapter's" prints_the_chapters_lines
 check 'the table is what it was' prints_the_table
 check 'it is ASCII where the locale is' plain
-echo "1..$count"
+finish
