@@ -51,7 +51,7 @@ static int write_report_careless(void *job)
     risky_api_call(&call);
     report->summary = strdup(call.answer);
     printf("Report written.\n");
-    /* Dropped with it was a Ctrl-C. This still knows of it. */
+    /* It may have been a Ctrl-C that was dropped: this still knows. */
     return async_cancelling() ? ASYNC_ECANCELED : 0;
 }
 
@@ -120,6 +120,6 @@ int main(void)
     if (status == 0)
         status = run("\nIt travels up, and is caught", catch_it);
     if (status == 0)
-        lesson_end("once, where nobody looked: of an empty summary");
+        lesson_end("once, where nobody looked; the summary was empty");
     return status;
 }

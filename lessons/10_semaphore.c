@@ -2,8 +2,9 @@
  * Lesson 10: limit the herd.
  *
  * What it shows: a provider works on so many calls at a time and rejects the
- * rest. Fifty that come together, and come again together, do not get through.
- * A semaphore lets in as many as the provider takes, and no retry is needed.
+ * rest. Fifty that come together, and come again together, do not all get
+ * through. A semaphore lets in as many as the provider takes, and no retry is
+ * needed.
  *
  * Run it:  make lesson10 (on the virtual clock; ASYNC_CLOCK=real takes 9 s)
  * Predict: A provider takes 10 calls at a time. 50 documents are sent at once,
@@ -27,7 +28,7 @@ static struct {
     int in_flight, requests, rejected;
 } provider;
 
-/* What it takes at a time, as permits of ours. */
+/* A permit for each call that it takes at a time. */
 static struct async_semaphore slots;
 
 static int call_provider(void *job)
