@@ -117,6 +117,11 @@ struct async_stack *async_stack_take(struct async_stacks *stacks)
 
     if (stack) {
         stacks->free = stack->next_free;
+#ifdef ASYNC_ASAN
+        /* Its last owner left it in the middle of a function. */
+        __asan_unpoison_memory_region(stack->bottom,
+                                      ASYNC_STACK_SIZE - sizeof *stack);
+#endif
         return stack;
     }
     if (stacks->unused == stacks->unused_end && !add_slab(stacks))
@@ -161,6 +166,29 @@ bool async_stack_overflowed(const struct async_stacks *stacks,
            (uintptr_t)address - (uintptr_t)stack->bottom < stacks->guard_size;
 }
 
+/* Whoever gets these addresses next must not inherit our marks. There is a byte
+   of them for eight of ours, most of them never touched: whole pages are given
+   back, and read as zero again. */
+static void forget_marks(const struct async_stack_slab *slab)
+{
+#ifdef ASYNC_ASAN
+    size_t start = (size_t)slab->memory, end = start + slab->size;
+    size_t scale, offset;
+
+    __asan_get_shadow_mapping(&scale, &offset);
+    /* So many bytes of ours have a page of marks. */
+    size_t unit = (size_t)sysconf(_SC_PAGESIZE) << scale;
+    size_t first = (start + unit - 1) / unit * unit, last = end / unit * unit;
+
+    __asan_unpoison_memory_region(slab->memory, first - start);
+    madvise((void *)((first >> scale) + offset), (last - first) >> scale,
+            MADV_DONTNEED);
+    __asan_unpoison_memory_region((void *)last, end - last);
+#else
+    (void)slab;
+#endif
+}
+
 void async_stacks_free(struct async_stacks *stacks)
 {
     struct async_stack *stack;
@@ -173,10 +201,7 @@ void async_stacks_free(struct async_stacks *stacks)
         struct async_stack_slab *slab = stacks->slabs;
 
         stacks->slabs = slab->next;
-#ifdef ASYNC_ASAN
-        /* Whoever gets these addresses next must not inherit our marks. */
-        __asan_unpoison_memory_region(slab->memory, slab->size);
-#endif
+        forget_marks(slab);
         munmap(slab->memory, slab->size);
         free(slab);
     }

@@ -48,8 +48,6 @@ void async_context_make(struct async_context *context, void (*entry)(void),
     context->bottom = bottom;
     context->size = size;
     context->fake_stack = NULL;
-    /* The stack's last owner left it in the middle of a function. */
-    __asan_unpoison_memory_region(bottom, size);
 #elif defined(ASYNC_TSAN)
     context->fiber = __tsan_create_fiber(0);
     context->ended = NULL;
