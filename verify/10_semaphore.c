@@ -127,8 +127,9 @@ static const struct run *gated(struct exam *exam, size_t n, size_t limit)
 
     scenario->gate = limit < n ? limit : n;
     asked(exam,
-          "%zu calls, limit %zu: none is answered while fewer than %zu are in "
-          "flight",
+          limit == 1 ? "%zu calls, limit 1: one after another"
+                     : "%zu calls, limit %zu: none is answered while fewer "
+                       "than %zu are in flight",
           n, limit, scenario->gate);
     return play(exam, scenario);
 }
@@ -195,12 +196,15 @@ static bool four_rounds(struct exam *exam)
         return false;
     if (same_time(run->returned_at, 4 * each))
         return true;
-    saw(exam, "it returned after %s, and %zu were in flight at most",
+    saw(exam, "it returned after %s, and there were up to %zu in flight",
         in_seconds(run->returned_at), run->most_in_flight);
-    likely(exam, run->most_in_flight == 1
-                     ? "one after another"
-                     : "three at a time are four rounds; a sleep, or another "
-                       "limit, makes it more or less");
+    likely(exam,
+           run->most_in_flight > 3   ? "more than three at a time are fewer "
+                                       "rounds: the limit is not kept"
+           : run->most_in_flight < 3 ? "fewer than three at a time are more "
+                                       "rounds: the limit is not reached"
+                                     : "a free slot is not used at once: a "
+                                       "sleep, or a wait for somebody else");
     return false;
 }
 

@@ -137,9 +137,9 @@ static bool explain_attempt(struct exam *exam, const struct run *run,
         likely(exam, "1000 times too long: the timeout is in seconds");
     else if (!stopped && had > timeout)
         likely(exam,
-               "attempt %zu took %s, and nobody stopped it: "
-               "async_wait_for()",
-               i + 1, in_seconds(had));
+               "attempt %zu took %s, longer than its timeout of %s, and nobody "
+               "stopped it: async_wait_for()",
+               i + 1, in_seconds(had), in_seconds(timeout));
     else if (stopped && !same_time(had, timeout))
         likely(exam,
                "attempt %zu was stopped after %s: each has the timeout, "

@@ -416,10 +416,14 @@ static bool returned(struct exam *exam, const struct run *run, size_t i,
 
     if (err != wanted) {
         saw(exam, "%s returned %s", which(run, i), error_name(err));
-        likely(exam, err == 0 ? "the loop is left, and what was read so far "
-                                "taken for all: the error has to be returned"
-                              : "another error than that of the call that "
-                                "failed");
+        likely(exam,
+               err == 0 && i == AT_ACQUIRE
+                   ? "it went on without a slot: async_semaphore_acquire() "
+                     "waits for one, and its error is returned"
+               : err == 0 ? "the loop is left, and what was read so far taken "
+                            "for all: the error has to be returned"
+                          : "another error than that of the call that failed: "
+                            "keep err until the return");
         return false;
     }
     if (!out_of(run, i, "text"))
@@ -501,8 +505,11 @@ static bool succeeds(struct exam *exam)
     saw(exam, "it returned %s, text is %s; the pieces were %s and %s",
         error_name(err), quoted(text), quoted(pieces[0].text),
         quoted(pieces[1].text));
-    likely(exam, "what worked before does not any more: the pieces are joined, "
-                 "in their order, until there is none");
+    likely(exam, err == 0 && !text
+                     ? "report->text is to be set when all went well; text is "
+                       "freed on an error only"
+                     : "what worked before does not any more: the pieces are "
+                       "joined, in their order, until there is none");
     return false;
 }
 

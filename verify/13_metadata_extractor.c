@@ -245,6 +245,18 @@ static bool attempted(struct exam *exam, const struct run *run, size_t i,
     return false;
 }
 
+/* The document that such metadata belong to; NULL if there is none. */
+static const char *whose(const struct run *run, const char *metadata)
+{
+    for (size_t i = 0; metadata && i < run->scenario->n; i++) {
+        const struct answer *end = end_of(run, i);
+
+        if (end && !end->err && strcmp(end->text, metadata) == 0)
+            return name_of(i);
+    }
+    return NULL;
+}
+
 static bool succeeded_so(struct exam *exam, const struct run *run, size_t i,
                          const char *wanted)
 {
@@ -256,11 +268,16 @@ static bool succeeded_so(struct exam *exam, const struct run *run, size_t i,
     saw(exam, "%s: success %s, metadata %s; the API said %s", name_of(i),
         number_of(run, i, "success") == 1 ? "true" : "false", quoted(metadata),
         quoted(wanted));
-    likely(exam, number_of(run, i, "success") == 1
-                     ? "copy api_job.metadata into the extraction that it "
-                       "belongs to, and in whole"
-                     : "a document that succeeded, if only at a retry, has "
-                       "success true");
+    if (number_of(run, i, "success") != 1)
+        likely(exam, "a document that succeeded, if only at a retry, has "
+                     "success true");
+    else if (whose(run, metadata))
+        likely(exam,
+               "these are those of %s: results stand in the order of the "
+               "documents, not in that of completion",
+               whose(run, metadata));
+    else
+        likely(exam, "copy all of api_job.metadata, as the API wrote it there");
     return false;
 }
 
@@ -275,10 +292,14 @@ static bool failed_so(struct exam *exam, const struct run *run, size_t i,
     saw(exam, "%s: success %s, error %s; its last attempt failed with %s",
         name_of(i), number_of(run, i, "success") == 0 ? "false" : "true",
         quoted(error), quoted(wanted));
-    likely(exam, number_of(run, i, "success") == 0
-                     ? "copy async_errmsg(err) into the extraction's error, "
-                       "before anything else suspends"
-                     : "a document that failed to the last has success false");
+    likely(exam,
+           number_of(run, i, "success") != 0
+               ? "a document that failed to the last has success false"
+           : error && *error
+               ? "async_errmsg(err) is the text of the latest error: copy "
+                 "it where the API returns it, before anything suspends"
+               : "copy async_errmsg(err) into the extraction's error, "
+                 "before anything else suspends");
     return false;
 }
 

@@ -388,8 +388,8 @@ static bool right_count(struct exam *exam, const char *what, long told,
     if (told == right)
         return true;
     saw(exam, "%s is %ld, not %ld", what, told, right);
-    likely(exam, "a batch counts its own successes, from 0; the client counts "
-                 "those of all batches");
+    likely(exam, "what has failed is not counted; a batch counts its own "
+                 "successes, from 0, and the client those of all batches");
     return false;
 }
 

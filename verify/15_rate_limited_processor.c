@@ -269,6 +269,12 @@ static bool tried(struct exam *exam, const struct run *run, size_t i,
     else if (wanted == 1)
         likely(exam, "an error of the request's own, 4xx but for 429, is the "
                      "same next time");
+    else if (requests == 1 && strcmp(why, "429") == 0)
+        likely(exam, "429 is the one 4xx that is retried: later the server "
+                     "takes the same request");
+    else if (requests == 1 && why[0] != '5')
+        likely(exam, "a time-out is retried, and each attempt has a time limit "
+                     "of its own: async_wait_for() around one, not around all");
     else if (requests == 1)
         likely(exam, "it is not retried: look at what http_get returned, and "
                      "at the status");
@@ -510,7 +516,8 @@ static bool was_closed(struct exam *exam, const struct run *run,
             path, k + 1);
     likely(exam, request ? "who gives up closes the connection, too: "
                            "async_wait_for() cancels http_get, which does"
-                         : "a time-out is retried");
+                         : "a time-out is retried, and each attempt has a time "
+                           "limit of its own");
     return false;
 }
 

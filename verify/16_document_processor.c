@@ -205,13 +205,19 @@ static bool tried(struct exam *exam, const struct run *run, size_t i,
     if (requests == wanted) {
         saw(exam, "doc_%zu.pdf (%s): %s, but attempts is %ld", i, why,
             counted(requests, "request"), attempts);
-        likely(exam, "attempts counts the requests, the first one, too");
+        likely(exam, wanted == 0
+                         ? "a document without text has no attempt: look at "
+                           "text before the first one"
+                         : "attempts counts the requests, the first one, too");
         return false;
     }
     saw(exam, "doc_%zu.pdf (%s): %s", i, why, counted(requests, "request"));
     if (requests == 0)
         likely(exam, "its text was never sent");
-    else if (wanted <= 1)
+    else if (wanted == 0)
+        likely(exam, "there is nothing to ask about: look at text before the "
+                     "first attempt");
+    else if (wanted == 1)
         likely(exam, "an error of the request's own is the same next time: "
                      "llm_worth_retrying() knows which are not");
     else if (requests == 1)
@@ -385,9 +391,10 @@ static bool slot_is_free(struct exam *exam)
 
 /* ---- Time-outs --------------------------------------------------------- */
 
-/* All requests for document i that were not answered were closed. */
+/* The first n of the wanted requests for document i, which were not answered,
+   were closed. */
 static bool were_closed(struct exam *exam, const struct run *run, size_t i,
-                        size_t n)
+                        size_t n, size_t wanted)
 {
     const char *word = word_of_item(run->scenario, i);
 
@@ -397,8 +404,8 @@ static bool were_closed(struct exam *exam, const struct run *run, size_t i,
         if (request && request->left && request->ended != NEVER)
             continue;
         if (!request)
-            saw(exam, "doc_%zu.pdf: %s, and no more", i,
-                counted(requests_about(run, word), "request"));
+            saw(exam, "doc_%zu.pdf: %s, not %zu", i,
+                counted(requests_about(run, word), "request"), wanted);
         else
             saw(exam,
                 "doc_%zu.pdf: request %zu was still open when your function "
@@ -406,6 +413,8 @@ static bool were_closed(struct exam *exam, const struct run *run, size_t i,
                 i, k + 1);
         likely(exam, request ? "who gives up closes the connection, too: "
                                "async_wait_for() cancels llm_chat, which does"
+                     : k > 1 ? "max_retries counts the retries, not the "
+                               "attempts"
                              : "a time-out is retried, and each attempt has a "
                                "time limit of its own");
         return false;
@@ -425,8 +434,8 @@ static bool time_limits(struct exam *exam)
           "timeout 0.2 s, max_retries 3; document 0 never gets an answer, "
           "1 gets one to its third attempt: others are closed");
     const struct run *run = play(exam, scenario);
-    return run && went_on(exam, run) && were_closed(exam, run, 0, 4) &&
-           were_closed(exam, run, 1, 2) &&
+    return run && went_on(exam, run) && were_closed(exam, run, 0, 4, 4) &&
+           were_closed(exam, run, 1, 2, 3) &&
            failed_item(exam, run, 0, "never answered") &&
            rest_succeeded(exam, run, 1);
 }

@@ -88,11 +88,17 @@ bool succeeded(struct exam *exam, const struct run *run)
         return all_awaited(exam, run);
     if (explain_returned(exam, run))
         return false;
+    if (said(run, "async: deadlock")) {
+        saw(exam, "at %s every task waited for what nobody would ever do",
+            in_seconds(run->returned_at));
+        likely(exam, "%s", mistake_of_deadlock(run));
+        return false;
+    }
     saw(exam, "your function returned %s (%s) at %s", error_name(run->returned),
         quoted(run->errmsg), in_seconds(run->returned_at));
-    if (said(run, "async: deadlock"))
-        likely(exam, "a deadlock, see the table: each task waits for another, "
-                     "or for a permit that was not released on some path");
+    if (run->scenario->n == 0)
+        likely(exam, "nothing to do is no error; and calloc(0, ...) may give "
+                     "NULL, which then is no lack of memory");
     else
         likely(exam, "an error that nobody asked for: where does it come "
                      "from?");
@@ -128,8 +134,9 @@ bool stopped_at_once(struct exam *exam, const struct run *run)
             likely(exam, "%s() blocks the thread, and cannot be cancelled",
                    run->blocker);
         else
-            likely(exam, "the error of a suspending call was ignored, or the "
-                         "thread was blocked");
+            likely(exam, "the error of a suspending call was ignored, and it "
+                         "went on; or async_shield() held the cancellation "
+                         "back");
     } else if (run->returned != ASYNC_ECANCELED) {
         saw(exam, "cancelled at %s, your function returned %s",
             in_seconds(run->cancelled_at), error_name(run->returned));
@@ -190,7 +197,14 @@ bool called(struct exam *exam, const struct run *run, const char *op,
     else
         saw(exam, "%s instead of %zu", counted(seen, "attempt"), times);
     if (seen == 0)
-        likely(exam, "it returns before it has called anything");
+        likely(exam, run->call_count > 0
+                         ? "a loop that ends too early, or a number that is "
+                           "fixed: how many there are comes in the job"
+                         : "it returns before it has called anything");
+    else if (seen == 1)
+        likely(exam, "it is not tried again: there are max_retries + 1 "
+                     "attempts, as long as each fails with what is worth a "
+                     "retry");
     else if (seen < times)
         likely(exam, "too few: max_retries counts what comes after the first "
                      "attempt, so that there are max_retries + 1");
@@ -376,6 +390,15 @@ bool hold_reached(struct exam *exam, const struct run *run)
     return false;
 }
 
+/* Whether the server refused any. */
+static bool refused_some(const struct traffic *traffic)
+{
+    for (size_t i = 0; i < traffic->count; i++)
+        if (traffic->requests[i].status == 429)
+            return true;
+    return false;
+}
+
 bool hold_not_exceeded(struct exam *exam, const struct run *run)
 {
     size_t most = run->traffic.most_in_flight, limit = run->scenario->web.hold;
@@ -384,10 +407,10 @@ bool hold_not_exceeded(struct exam *exam, const struct run *run)
         return true;
     saw(exam, "%zu requests were in flight at a time, %zu are allowed", most,
         limit);
-    likely(exam, most == limit + 1
+    likely(exam, most == limit + 1 && !refused_some(&run->traffic)
                      ? "one too many: permits is the limit itself"
-                     : "no limit: a permit of the semaphore is taken before "
-                       "each request, and given back after it");
+                     : "no limit, or another one: a permit of the semaphore is "
+                       "taken before each request, and given back after it");
     return false;
 }
 

@@ -69,4 +69,8 @@ bool explain_end(struct exam *exam, const struct run *run);
    they said nothing. */
 bool explain_sanitizer(struct exam *exam, const struct run *run);
 
+/* Why nobody could go on, out of what the runtime said of who waits for what.
+   Static. */
+const char *mistake_of_deadlock(const struct run *run);
+
 #endif

@@ -34,6 +34,9 @@ const char *error_name(int err)
         {-ENOSYS, "-ENOSYS"},
         {-ENOMEM, "-ENOMEM"},
         {-EINVAL, "-EINVAL"},
+        {-ETIMEDOUT, "-ETIMEDOUT"},
+        {-ECANCELED, "-ECANCELED"},
+        {-EAGAIN, "-EAGAIN"},
         {-EIO, "-EIO"},
         {-EBUSY, "-EBUSY"},
         {-EPROTO, "-EPROTO"},
@@ -159,18 +162,28 @@ static const char *mistake_behind(const char *error)
     return "C does not say what that means: undefined behaviour";
 }
 
+/* Within a library the sanitizer does not know who called it, but which library
+   it was. */
 static void explain_leak(struct exam *exam, const char *at)
 {
     struct text place = {0};
 
     find_place(&place, at, exam->grader->name);
-    if (place.length)
+    if (place.length) {
         saw(exam, "memory is never freed: allocated at %s", text_chars(&place));
-    else
+        likely(exam, "a path that returns without freeing what it allocated");
+    } else if (strstr(at, "vasprintf")) {
+        saw(exam, "memory is never freed: a text that asprintf() allocated");
+        likely(exam, "asprintf() allocates: the text is to be freed, on every "
+                     "path, once nobody needs it");
+    } else if (strstr(at, "cjson") || strstr(at, "cJSON")) {
+        saw(exam, "memory is never freed: what cJSON allocated");
+        likely(exam, "a tree is freed with cJSON_Delete(), a text that cJSON "
+                     "printed with free(), on every path");
+    } else {
         saw(exam, "memory is never freed: a result that got lost");
-    likely(exam, place.length
-                     ? "a path that returns without freeing what it allocated"
-                     : "an out field was overwritten, or a job was a copy");
+        likely(exam, "an out field was overwritten, or a job was a copy");
+    }
     text_free(&place);
 }
 
@@ -278,6 +291,15 @@ static void explain_exit(struct exam *exam, const struct run *run)
     likely(exam, "exit() or _exit() ends the whole program: return an error");
 }
 
+const char *mistake_of_deadlock(const struct run *run)
+{
+    return strstr(text_chars(&run->process.err.kept), "waits for a permit of")
+               ? "a deadlock: tasks wait for a permit that nobody has left to "
+                 "release; on some path it was not given back, or there never "
+                 "was one"
+               : "a deadlock: each task waits for another";
+}
+
 static bool explain_trouble(struct exam *exam, const struct run *run)
 {
     switch (run->trouble) {
@@ -296,8 +318,7 @@ static bool explain_trouble(struct exam *exam, const struct run *run)
     case DEADLOCK:
         saw(exam, "at %s on its clock it waited for what nobody would ever do",
             in_seconds(run->stuck_at));
-        likely(exam, "a deadlock: each task waits for another, or for a permit "
-                     "that was not released");
+        likely(exam, "%s", mistake_of_deadlock(run));
         break;
     case GARBAGE:
         saw(exam, "it wrote to file descriptor 3 itself, %s", when(run));
@@ -356,6 +377,16 @@ static void explain_limit(struct exam *exam, const struct run *run)
         likely(exam, "a loop that never ends, and never waits");
         break;
     case BLOCKED:
+        if (run->cancelled_at != NEVER && run->returned_at == NEVER) {
+            saw(exam,
+                "it was cancelled, and %d s later it had not returned, "
+                "%s",
+                limits->blocked_seconds, when(run));
+            likely(exam, "ASYNC_ECANCELED was taken for one error among "
+                         "others, and it tries again: whatever suspends may "
+                         "return it, and then it is returned at once");
+            break;
+        }
         if (run->traffic.in_flight > 0) {
             saw(exam, "nothing happened for %d s, %s", limits->blocked_seconds,
                 when(run));
@@ -365,8 +396,11 @@ static void explain_limit(struct exam *exam, const struct run *run)
         }
         saw(exam, "it hung for %d s in a call that blocks, %s",
             limits->blocked_seconds, when(run));
-        likely(exam, "sleep(), a lock, or reading from standard input: they "
-                     "block the whole thread");
+        likely(exam, run->scenario->web.wanted
+                         ? "a wait that is far too long (async_sleep() takes "
+                           "seconds), or a call that blocks the whole thread"
+                         : "sleep(), a lock, or reading from standard input: "
+                           "they block the whole thread");
         break;
     case IN_SIGSTOP:
     case IN_VFORK:

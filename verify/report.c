@@ -192,15 +192,27 @@ static void print_reason(size_t used, const char *why)
     }
 }
 
-/* The first failure that saw the same, or NULL. */
+static bool same(const struct text *a, const struct text *b)
+{
+    return strcmp(text_chars(a), text_chars(b)) == 0;
+}
+
+/* The first failure with the same likely mistake, and that saw the same if
+   there is one; or NULL. */
 static const struct result *same_before(const struct exam *exam,
                                         const struct result *result)
 {
-    for (const struct result *other = exam->results; other < result; other++)
-        if (other->verdict == FAIL &&
-            strcmp(text_chars(&other->seen), text_chars(&result->seen)) == 0)
+    const struct result *found = NULL;
+
+    for (const struct result *other = exam->results; other < result; other++) {
+        if (other->verdict != FAIL || !same(&other->likely, &result->likely))
+            continue;
+        if (same(&other->seen, &result->seen))
             return other;
-    return NULL;
+        if (!found)
+            found = other;
+    }
+    return found;
 }
 
 static bool first_failure(const struct exam *exam, const struct result *result)
@@ -350,7 +362,23 @@ static void add_help(struct text *text, const struct grader *grader,
         text_add(text, " HINT=%d", check->hint);
 }
 
-/* The block under a FAIL. What was seen before is not told at length again. */
+/* What was seen, if the mistake was told before: shortly. */
+static void print_again(const struct result *result,
+                        const struct result *before)
+{
+    struct text words = {0};
+
+    text_add(&words, "the same as in %c", before->check->letter);
+    if (same(&before->seen, &result->seen)) {
+        paragraph("seen", text_chars(&words));
+    } else {
+        paragraph("seen", text_chars(&result->seen));
+        paragraph("likely", text_chars(&words));
+    }
+    text_free(&words);
+}
+
+/* The block under a FAIL. A mistake is told at length once. */
 static void print_failure(const struct exam *exam, const struct result *result,
                           size_t used)
 {
@@ -363,8 +391,7 @@ static void print_failure(const struct exam *exam, const struct result *result,
     text_free(&replay);
     paragraph("asked", text_chars(&result->asked));
     if (before) {
-        text_add(&words, "the same as in %c", before->check->letter);
-        paragraph("seen", text_chars(&words));
+        print_again(result, before);
     } else {
         add_help(&words, exam->grader, result->check);
         paragraph("seen", text_chars(&result->seen));

@@ -7,13 +7,37 @@
 
 #include <string.h>
 
+/* What the runtime said of a release too many: where it was, or NULL. It does
+   once there would be more permits than at the start. */
+static const char *release_too_many(const struct run *run)
+{
+    static struct text place;
+    static const char report[] =
+        "async: a semaphore was released more often than acquired, at ";
+    const char *at = strstr(text_chars(&run->process.err.kept), report);
+
+    if (!at)
+        return NULL;
+    at += strlen(report);
+    size_t n = strcspn(at, "\n");
+    text_free(&place);
+    text_add_visible(&place, at, n - (n > 0 && at[n - 1] == '.'), 100);
+    return text_chars(&place);
+}
+
 bool never_over(struct exam *exam, const struct run *run, size_t limit)
 {
     if (run->most_in_flight <= limit)
         return true;
-    saw(exam, "%zu calls were in flight at once", run->most_in_flight);
+    saw(exam, "%zu calls were in flight at once, %zu are allowed",
+        run->most_in_flight, limit);
     bool all = run->most_in_flight == run->scenario->n;
-    if (all && run->calls[run->call_count - 1].begun > run->calls[0].begun)
+    if (release_too_many(run))
+        likely(exam,
+               "a slot is given back that was never taken, or twice: the "
+               "release at %s",
+               release_too_many(run));
+    else if (all && run->calls[run->call_count - 1].begun > run->calls[0].begun)
         likely(exam, "one begins after the other, but by the clock, whether or "
                      "not a slot is free");
     else if (all)
@@ -31,23 +55,16 @@ bool never_over(struct exam *exam, const struct run *run, size_t limit)
     return false;
 }
 
-/* The runtime tells it, once there would be more permits than at the start. */
 bool released_rightly(struct exam *exam, const struct run *run)
 {
-    static const char report[] =
-        "async: a semaphore was released more often than acquired";
-    const char *at = strstr(text_chars(&run->process.err.kept), report);
-    struct text place = {0};
+    const char *place = release_too_many(run);
 
-    if (!at)
+    if (!place)
         return true;
-    at += strlen(report);
-    text_add_visible(&place, at, strcspn(at, "\n"), 100);
-    saw(exam, "a semaphore was released more often than acquired%s",
-        text_chars(&place));
+    saw(exam, "a semaphore was released more often than acquired, at %s",
+        place);
     likely(exam, "a release where no permit was taken: who was cancelled while "
                  "waiting has none; or a second one on some path");
-    text_free(&place);
     return false;
 }
 
