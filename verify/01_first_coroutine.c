@@ -77,6 +77,20 @@ static size_t times_printed(const struct run *run, const char *format, size_t i)
     return n;
 }
 
+/* The file whose struct holds this content, or n. */
+static size_t place_of(const struct run *run, const char *content)
+{
+    size_t i = 0;
+
+    for (; i < run->scenario->n; i++) {
+        const char *seen = out_of(run, i, "content");
+
+        if (seen && strcmp(seen, content) == 0)
+            break;
+    }
+    return i;
+}
+
 /* Why file i has no content, as far as the messages show it. */
 static void explain_missing(struct exam *exam, const struct run *run, size_t i)
 {
@@ -97,7 +111,7 @@ static void explain_missing(struct exam *exam, const struct run *run, size_t i)
         likely(exam, "not started, but another one was twice: the job of task "
                      "i is &downloads[i]");
     else if (begun > 0)
-        likely(exam, "not started: there are three");
+        likely(exam, "not started: there are three to download");
     else
         likely(exam, "not written, not started, not awaited, or started with "
                      "another job than &downloads[i]");
@@ -111,10 +125,16 @@ static bool content_is_right(struct exam *exam, const struct run *run, size_t i)
     snprintf(wanted, sizeof wanted, "%s content", name_of(run, i));
     if (content && strcmp(content, wanted) == 0)
         return true;
-    saw(exam, "the content of %s is %s", quoted(name_of(run, i)),
-        quoted(content));
-    if (content)
-        likely(exam, "another text, or that of another download");
+    saw(exam, "the content of %s is %s, and is to be %s",
+        quoted(name_of(run, i)), quoted(content), quoted(wanted));
+    if (place_of(run, wanted) < run->scenario->n)
+        likely(exam,
+               "that text stands in the struct of %s: each download writes "
+               "into its own, whichever ends first",
+               quoted(name_of(run, place_of(run, wanted))));
+    else if (content)
+        likely(exam, "another text: the file's name, a space, and the word "
+                     "content");
     else
         explain_missing(exam, run, i);
     return false;
@@ -154,6 +174,23 @@ static bool waits(struct exam *exam)
     return false;
 }
 
+/* Why it was printed at the moment seen, and not at that. */
+static void explain_moment(struct exam *exam, const struct run *run,
+                           int64_t seen, int64_t at)
+{
+    if (*run->blocker)
+        likely(exam,
+               "%s() keeps everybody waiting: async_sleep() suspends one task",
+               run->blocker);
+    else if (thousandfold(seen, at))
+        likely(exam, "waited 1000 times too long: async_sleep takes seconds");
+    else if (at > 0 && same_time(seen, run->returned_at))
+        likely(exam, "async_sleep() with something else than delay");
+    else
+        likely(exam, seen < at ? "printed before the wait is over"
+                               : "printed after the wait");
+}
+
 /* Whether the line was printed at that time, and not before. */
 static bool printed(struct exam *exam, const struct run *run, const char *line,
                     int64_t at)
@@ -170,12 +207,7 @@ static bool printed(struct exam *exam, const struct run *run, const char *line,
                          : "another wording, or no \\n at its end");
     } else {
         saw(exam, "%s was printed at %s", quoted(line), in_seconds(seen));
-        if (thousandfold(seen, at))
-            likely(exam, "waited 1000 times too long: async_sleep takes "
-                         "seconds");
-        else
-            likely(exam, seen < at ? "printed before the wait is over"
-                                   : "printed after the wait");
+        explain_moment(exam, run, seen, at);
     }
     return false;
 }
@@ -235,11 +267,17 @@ static void explain_pace(struct exam *exam, const struct run *run)
                      "started; spawn all three, then gather");
     else if (took == 0)
         likely(exam, "nothing was waited for");
+    else if (in_progress(run) == 0)
+        likely(exam, "async_sleep() with something else than delay");
+    else if (begun_at_first(run) < 3)
+        likely(exam, "not all three were started at 0.0 s");
     else if (in_progress(run) < 3)
-        likely(exam, "not all three were started, or not each with its own "
-                     "job, &downloads[i]");
+        likely(exam, "not each with its own job: that of task i is "
+                     "&downloads[i]");
     else
-        likely(exam, "not all three were waited for");
+        likely(exam, took > slowest(run->scenario)
+                         ? "a further wait, which nobody asked for"
+                         : "not all three were waited for");
 }
 
 static bool three_at_once(struct exam *exam)
@@ -259,9 +297,8 @@ static bool three_at_once(struct exam *exam)
     if (in_progress(run) == 3 && same_time(took, slowest(scenario)))
         return true;
     saw(exam,
-        "%zu of 3 printed \"Downloading\" at 0.0 s; the clock stopped at %zu "
-        "of "
-        "the 3 delays; all done after %s",
+        "%zu printed \"Downloading\" at 0.0 s; %zu of the 3 delays were over "
+        "when they should be; all was done after %s",
         begun_at_first(run), in_progress(run), in_seconds(took));
     explain_pace(exam, run);
     return false;

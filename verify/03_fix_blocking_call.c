@@ -172,7 +172,8 @@ static bool begun_in_time(struct exam *exam, const struct run *run, size_t i)
         likely(exam, "it waited for other visits, too: something blocks the "
                      "thread");
     else
-        likely(exam, "no pause before the fetch: async_sleep(page->pause)");
+        likely(exam, "no pause before the fetch, or one that is cut to whole "
+                     "seconds: async_sleep(page->pause)");
     return false;
 }
 

@@ -232,11 +232,9 @@ static bool left_at_failure(struct exam *exam, size_t bad)
         return false;
     if (nothing_left(exam, run))
         return true;
-    likely(exam,
-           "it returns at the error, before it has waited for %s: "
-           "async_reap() cancels a task and waits for it; or gather all "
-           "in one array",
-           bad == DRINKS ? "the prices" : "the log");
+    likely(exam, "it returns at the error, before all others have ended: "
+                 "async_reap() cancels tasks and waits for them; or gather all "
+                 "in one array");
     return false;
 }
 
@@ -261,7 +259,7 @@ static const char *why_wrong_total(const char *seen, int cents)
         return "whole numbers: is there an int on the way? A price is a double";
     if (total < cents / 100.0)
         return "some were not there yet when they were added up, or left out";
-    return "each price counts once";
+    return "too much: each price counts once";
 }
 
 static bool right_total(struct exam *exam, const struct run *run)
@@ -352,7 +350,10 @@ static bool returns_error(struct exam *exam, size_t bad, bool first)
         return false;
     if (run->returned == answer->err)
         return true;
-    if (!call_of(run, op, bad))
+    /* Of what nobody waited for there is no error. */
+    if (!all_awaited(exam, run))
+        return false;
+    if (!call_of(run, op, bad) || call_of(run, op, bad)->gone != NEVER)
         return done_once(exam, run, op, bad);
     saw(exam, "make_bill returned %s", error_name(run->returned));
     likely(exam,

@@ -173,8 +173,7 @@ static const char *why_wrong_text(const struct run *run, size_t i,
     const struct answer *answer = &run->scenario->answers[i];
 
     if (strlen(text) > TEXT_MAX)
-        return "it has no '\\0' at its end: snprintf() writes one also where "
-               "it "
+        return "a text ends with a '\\0': snprintf() writes one also where it "
                "cuts";
     if (*text == '\0')
         return answer->err ? "the error's text is tasks[i].errmsg"
@@ -183,6 +182,9 @@ static const char *why_wrong_text(const struct run *run, size_t i,
     if (owner_of(run->scenario, text) < run->scenario->n)
         return "the text of another document: outcomes[i] is that of docs[i]; "
                "and async_errmsg() knows one error only, the latest";
+    if (strncmp(text, answer->text, strlen(text)) == 0)
+        return "cut too early: how long the text may be is sizeof "
+               "outcome->text";
     return answer->err ? "the error's text is kept by its task: "
                          "tasks[i].errmsg after async_gather_all()"
                        : "not what process_document left in result";
@@ -195,8 +197,17 @@ static bool right_text(struct exam *exam, const struct run *run, size_t i,
 
     if (text && strcmp(text, wanted) == 0)
         return true;
-    saw(exam, "outcome %zu has the text %s; it is to be %s", i, quoted(text),
-        quoted(wanted));
+    if (text && strlen(text) > TEXT_MAX)
+        saw(exam, "none of the %d bytes of outcome %zu's text is a '\\0'",
+            TEXT_MAX + 1, i);
+    else if (text && *text && strncmp(text, wanted, strlen(text)) == 0)
+        saw(exam,
+            "outcome %zu has only the first %zu bytes of its text, which are "
+            "to be %zu",
+            i, strlen(text), strlen(wanted));
+    else
+        saw(exam, "outcome %zu has the text %s; it is to be %s", i,
+            quoted(text), quoted(wanted));
     likely(exam, "%s", why_wrong_text(run, i, text ? text : ""));
     return false;
 }
@@ -220,7 +231,7 @@ static bool has_other_cause(struct exam *exam, const struct run *run)
     return !all_ended(exam, run);
 }
 
-static const char *why_wrong_err(int seen, int wanted)
+static const char *why_wrong_err(bool success, int seen, int wanted)
 {
     if (seen == ASYNC_EINPROGRESS)
         return "looked at before its task had ended: first wait for all, then "
@@ -231,10 +242,15 @@ static const char *why_wrong_err(int seen, int wanted)
     if (seen > 0)
         return "no error code at all: is it read from a task that was freed, "
                "or never spawned?";
-    if (wanted == ASYNC_ECANCELED)
+    if (seen == wanted && wanted == ASYNC_ECANCELED)
         return "whatever is not 0 is a failure, this one, too";
-    return "an outcome that was not written: each has err as process_document "
-           "returned it, tasks[i].err";
+    if (seen == wanted && success)
+        return "success is whether err is 0";
+    if (seen == 0 && wanted == 0)
+        return "this outcome was never written: does the loop end before it "
+               "has come to all?";
+    return "err is not written: it is what process_document returned, "
+           "tasks[i].err";
 }
 
 /* Success and err, as process_document returned it. */
@@ -257,7 +273,7 @@ static bool right_verdict(struct exam *exam, const struct run *run, size_t i)
                "of docs[i], whichever ended first, and whether it failed",
                owner);
     else
-        likely(exam, "%s", why_wrong_err(err, wanted));
+        likely(exam, "%s", why_wrong_err(success, err, wanted));
     return false;
 }
 
@@ -269,27 +285,32 @@ static bool right_outcome(struct exam *exam, const struct run *run, size_t i)
 
 static bool right_counts(struct exam *exam, const struct run *run)
 {
-    size_t n = run->scenario->n, failed = 0;
+    size_t failed = 0;
 
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < run->scenario->n; i++)
         failed += run->scenario->answers[i].err != 0;
-    if (number_of(run, 0, "failed") == (long)failed &&
-        number_of(run, 0, "successful") == (long)(n - failed))
+    if (counts_right(exam, run, failed, "document"))
         return true;
     if (has_other_cause(exam, run))
         return false;
-    saw(exam, "successful is %ld and failed %ld; it was %zu and %zu",
-        number_of(run, 0, "successful"), number_of(run, 0, "failed"),
-        n - failed, failed);
-    likely(exam, "each document counts once, as one or the other");
-    return false;
+    /* Counts of outcomes that are wrong are wrong for the same reason. */
+    for (size_t i = 0; i < run->scenario->n; i++)
+        if (!right_verdict(exam, run, i))
+            return false;
+    return counts_right(exam, run, failed, "document");
 }
 
 /* 0 was returned, whatever became of the documents. */
 static bool returned_0(struct exam *exam, const struct run *run)
 {
+    if (!passed_on(run) && !succeeded(exam, run)) {
+        if (run->returned > 0)
+            likely(exam, "how many failed stands in failed; what is returned "
+                         "is 0, or a negative error of the batch itself");
+        return false;
+    }
     if (!passed_on(run))
-        return succeeded(exam, run);
+        return true;
     saw(exam, "process_all_safe returned %s", error_name(run->returned));
     likely(exam, "the error of a document is no error of the batch: it is told "
                  "in its outcome");
@@ -401,8 +422,10 @@ static bool with_failures(struct exam *exam, size_t first, size_t last,
 
     for (size_t i = first; i <= last; i++)
         make_fail(exam, scenario, i);
-    asked(exam, "%s of %d documents fail%s: process_all_safe returns 0", which,
-          DOCUMENTS, first == last ? "s" : "");
+    asked(exam,
+          "%s of %d documents fail%s: process_all_safe returns 0, and says of "
+          "each how it went",
+          which, DOCUMENTS, first == last ? "s" : "");
     return complete(exam, play(exam, scenario));
 }
 

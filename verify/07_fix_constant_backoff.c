@@ -164,9 +164,10 @@ static bool waits_double(struct exam *exam)
     int64_t base = draw_base(exam);
 
     asked(exam,
-          "%d requests that always fail with 503, base_delay %s: before the "
-          "retries waits of %s, %s, %s and %s, or with a random part",
-          BACKOFF_JOBS, in_seconds(base), in_seconds(base),
+          "%d requests that always fail with 503, max_retries %d, base_delay "
+          "%s: before the retries waits of %s, %s, %s and %s, or with a random "
+          "part",
+          BACKOFF_JOBS, BACKOFF_WAITS, in_seconds(base), in_seconds(base),
           in_seconds(2 * base), in_seconds(4 * base), in_seconds(8 * base));
     const struct run *run =
         play(exam, failing(exam, BACKOFF_JOBS, BACKOFF_WAITS, base, NO_LIMIT));
@@ -296,13 +297,21 @@ static bool respected(struct exam *exam, const struct run *run,
 
         if (wait > 1000 && wait >= wishes[k] - 1000 && wait <= most + 1000)
             continue;
-        saw(exam, "after attempt %zu, %s, it waited for %s", k + 1,
-            wishes[k] ? "which had asked for a wait" : "which had not asked",
-            in_seconds(wait));
-        if (wait < wishes[k])
-            likely(exam, "shorter than what the server asked for: "
-                         "request->retry_after, if it is greater than 0; "
-                         "max_delay is no limit for that");
+        if (wishes[k])
+            saw(exam,
+                "after attempt %zu, whose retry_after was %s, it waited for %s",
+                k + 1, in_seconds(wishes[k]), in_seconds(wait));
+        else
+            saw(exam,
+                "after attempt %zu, whose retry_after was 0, it waited for %s",
+                k + 1, in_seconds(wait));
+        if (thousandfold(wishes[k], wait))
+            likely(exam, "a thousandth of it: both retry_after and "
+                         "async_sleep() are in seconds");
+        else if (wait < wishes[k])
+            likely(exam, "shorter than what the server asked for: look at "
+                         "retry_after of the request that was sent, after each "
+                         "attempt; max_delay is no limit for that");
         else if (wait <= 1000)
             likely(exam, "no wait at all: without a retry_after it is the "
                          "usual one");
@@ -370,10 +379,14 @@ static bool each_tried(struct exam *exam, const int *errors, size_t n,
             continue;
         saw(exam, "a request that failed with %s was sent %s",
             error_name(errors[i]), counted(seen, "time"));
-        likely(exam, times == 1 ? "it will not heal: list what does, and "
-                                  "return everything else at once"
-                                : "this one may heal: it is missing from the "
-                                  "list of what is tried again");
+        if (times == 1)
+            likely(exam, "it will not heal: list what does, and return "
+                         "everything else at once");
+        else if (seen > 1)
+            return called(exam, run, "send", i, times);
+        else
+            likely(exam, "this one may heal: it is missing from the list of "
+                         "what is tried again");
         return false;
     }
     return true;
@@ -384,8 +397,9 @@ static bool stops(struct exam *exam, bool in_wait)
     int64_t base = draw_base(exam);
     struct scenario *scenario = failing(exam, 1, RETRIES, base, NO_LIMIT);
 
+    /* Early in the wait: it may be a short one. */
     scenario->cancel_at =
-        in_wait ? slowest(scenario) + base / 100 : slowest(scenario) / 2;
+        slowest(scenario) / (in_wait ? 1 : 2) + (in_wait ? 2 * MILLISECOND : 0);
     asked(exam,
           "cancelled at %s, during the first %s: ASYNC_ECANCELED at that "
           "instant",
@@ -395,7 +409,7 @@ static bool stops(struct exam *exam, bool in_wait)
         return false;
     if (stopped_at_once(exam, run))
         return true;
-    if (run->call_count > 1)
+    if (run->call_count > 1 && !*run->blocker)
         likely(exam, "a cancellation is no failure, and it was tried again: "
                      "return ASYNC_ECANCELED, from send and from the wait");
     return false;

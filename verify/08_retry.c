@@ -182,8 +182,8 @@ static bool succeeds_at(struct exam *exam, size_t nth)
     asked(exam, "max_retries %d, and attempt %zu succeeds: retry returns 0",
           RETRIES, nth + 1);
     const struct run *run = play(exam, scenario);
-    return run && right_job(exam, run) && succeeded(exam, run) &&
-           attempted(exam, run, nth + 1) && no_wait_at_the_end(exam, run);
+    return run && attempted(exam, run, nth + 1) && succeeded(exam, run) &&
+           no_wait_at_the_end(exam, run);
 }
 
 static bool success_ends_it(struct exam *exam)
@@ -215,9 +215,9 @@ static bool waits_double(struct exam *exam)
     int64_t base = draw_base(exam);
 
     asked(exam,
-          "%d jobs that always fail, base_delay %s: before the retries waits "
-          "of %s, %s, %s and %s, or with a random part",
-          BACKOFF_JOBS, in_seconds(base), in_seconds(base),
+          "%d jobs that always fail, max_retries %d, base_delay %s: before the "
+          "retries waits of %s, %s, %s and %s, or with a random part",
+          BACKOFF_JOBS, BACKOFF_WAITS, in_seconds(base), in_seconds(base),
           in_seconds(2 * base), in_seconds(4 * base), in_seconds(8 * base));
     const struct run *run =
         play(exam, failing(exam, BACKOFF_JOBS, BACKOFF_WAITS, base));
@@ -294,7 +294,10 @@ static bool cancelled(struct exam *exam, struct scenario *scenario, int64_t at,
         return false;
     if (stopped_at_once(exam, run))
         return true;
-    if (tried_again(run))
+    if (run->cancelled_at == NEVER)
+        likely(exam, "it had ended before: no wait and no second attempt after "
+                     "the first failure");
+    else if (tried_again(run) && !*run->blocker)
         likely(exam, "%s", mistake);
     return false;
 }
@@ -309,9 +312,10 @@ static bool stops_when_cancelled(struct exam *exam)
     return cancelled(exam, first, slowest(first) / 2, "attempt",
                      "a cancellation is no failure, and it was tried again: "
                      "return ASYNC_ECANCELED before worth_retrying is asked") &&
-           cancelled(exam, second, slowest(second) + base / 100, "wait",
-                     "what the wait returned is not looked at: if (err) return "
-                     "err; before the next attempt");
+           cancelled(exam, second, slowest(second) + 2 * MILLISECOND, "wait",
+                     "the cancellation that the wait was to return did not end "
+                     "it: wait with async_sleep(), and if (err) return err; "
+                     "before the next attempt");
 }
 
 static const struct check checks[] = {

@@ -167,17 +167,26 @@ bool each_called_once(struct exam *exam, const struct run *run, const char *op)
     if (times == 1)
         return true;
     if (made == 0) {
-        saw(exam, "none of the %s was made", counted(n, "call"));
-        likely(exam, "it returns before it has started anything");
+        if (n == 1)
+            saw(exam, "there is one call to make, and it was not made");
+        else
+            saw(exam, "none of the %zu calls was made", n);
+        likely(exam, n == 1 ? "a loop that ends too early, or a return before "
+                              "it has started anything"
+                            : "it returns before it has started anything");
     } else if (times == 0) {
         saw(exam, "only %zu of %zu calls were made", made, n);
         likely(exam, "a loop that ends too early, or a number that is fixed: "
                      "n comes in the job");
     } else {
-        saw(exam, "call %zu was made %zu times, and %zu others never", worst,
-            times, n - made);
+        if (made == n)
+            saw(exam, "call %zu was made %zu times, and is to be made once",
+                worst, times);
+        else
+            saw(exam, "call %zu was made %zu times, and %s never", worst, times,
+                counted(n - made, "other"));
         likely(exam, made == n ? "started more often than once: in two loops, "
-                                 "or awaited and spawned"
+                                 "spawned and called as well, or tried again"
                                : "all tasks got the same job: the first "
                                  "element, or a shared variable");
     }
@@ -206,8 +215,9 @@ bool called(struct exam *exam, const struct run *run, const char *op,
                      "attempts, as long as each fails with what is worth a "
                      "retry");
     else if (seen < times)
-        likely(exam, "too few: max_retries counts what comes after the first "
-                     "attempt, so that there are max_retries + 1");
+        likely(exam, "too few: max_retries, which comes in the job, counts "
+                     "what comes after the first attempt, so that there are "
+                     "max_retries + 1");
     else
         likely(exam, "too many: max_retries + 1 attempts, and none after a "
                      "success or an error that is final");
@@ -366,6 +376,45 @@ bool answers_in_place(struct exam *exam, const struct run *run,
         return false;
     }
     return true;
+}
+
+static const char *why_wrong_counts(long successful, long failed, long n,
+                                    long wanted_failed)
+{
+    if (successful == n && wanted_failed > 0)
+        return failed > 0
+                   ? "all count as successes, and some as failures, too"
+                   : "all count as successes: ask of each whether it failed";
+    if (failed == 0 && successful == n - wanted_failed)
+        return "the failures are not counted";
+    if (successful == 0 && failed == wanted_failed)
+        return "the successes are not counted";
+    if (successful == wanted_failed && failed == n - wanted_failed)
+        return "the wrong way round";
+    if (successful + failed > n)
+        return "some count more than once; and is each of both 0 at the start?";
+    if (successful + failed < n)
+        return "some count as neither: does the loop end before all are "
+               "counted?";
+    return "whether each has failed is not yet known when it is counted, or is "
+           "asked of something else";
+}
+
+bool counts_right(struct exam *exam, const struct run *run, size_t failed,
+                  const char *noun)
+{
+    long n = (long)run->scenario->n, wanted = (long)failed;
+    long successful = out_number(run, 0, "successful");
+    long told = out_number(run, 0, "failed");
+
+    if (told == wanted && successful == n - wanted)
+        return true;
+    saw(exam,
+        "successful is %ld and failed %ld, of %s; they are to be %ld "
+        "and %ld",
+        successful, told, counted(run->scenario->n, noun), n - wanted, wanted);
+    likely(exam, "%s", why_wrong_counts(successful, told, n, wanted));
+    return false;
 }
 
 bool hold_reached(struct exam *exam, const struct run *run)

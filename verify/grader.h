@@ -131,6 +131,13 @@ bool answers_in_place(struct exam *exam, const struct run *run,
                       const char *field);
 
 /*
+ * The out fields "successful" and "failed" of item 0 say how many of the items
+ * failed. What is counted is called noun.
+ */
+bool counts_right(struct exam *exam, const struct run *run, size_t failed,
+                  const char *noun);
+
+/*
  * Of a limit: how many calls may be in flight at once. The scenario has a call
  * for each of its items.
  */

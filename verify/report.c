@@ -337,7 +337,8 @@ static void print_outputs(const struct exam *exam, const struct result *result)
 
     if (!run)
         return;
-    print_timeline(run);
+    if (!run->leaks) /* a leak says nothing of when */
+        print_timeline(run);
     print_tasks(run);
     struct text err = messages_of(result);
     const struct result *before = same_messages(exam, result, &err);

@@ -225,7 +225,9 @@ const char *in_seconds(int64_t ns)
     static int next;
     char *buffer = buffers[next++ % 8];
     int decimals = 6;
-    int64_t micro = (ns + (ns < 0 ? -500 : 500)) / 1000;
+    /* A sum of many blocked moments is off by some nanoseconds. */
+    int64_t unit = llabs(ns) < 100 * SECOND ? 1000 : 1000000;
+    int64_t micro = (ns + (ns < 0 ? -unit : unit) / 2) / unit * (unit / 1000);
 
     for (int64_t rest = micro; decimals > 1 && rest % 10 == 0; rest /= 10)
         decimals--;

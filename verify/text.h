@@ -60,8 +60,8 @@ uint64_t hash_of(uint64_t hash, const char *bytes, size_t n);
 #define SECOND      INT64_C(1000000000)
 #define MILLISECOND INT64_C(1000000)
 
-/* A time as "0.42 s", with as many decimals as it takes up to
-   microseconds. One of a few static buffers. */
+/* A time as "0.42 s", with as many decimals as it takes up to microseconds,
+   from 100 s on to milliseconds. One of a few static buffers. */
 const char *in_seconds(int64_t ns);
 
 /* Of a clock that only goes on. */
