@@ -357,9 +357,9 @@ static bool not_worth_it(struct exam *exam)
 
 /* ---- Waits ------------------------------------------------------------- */
 
-enum { MANY = 96, ASKING = 4 };
+enum { MANY = 64, ASKING = 4 };
 
-static const int64_t base = 150 * MILLISECOND, asked_for = 400 * MILLISECOND;
+static const int64_t base = 20 * MILLISECOND, asked_for = SECOND;
 
 /* From the end of request k to the next one; -1: there is none. */
 static int64_t wait_after(const struct run *run, const char *path, size_t k)
@@ -368,46 +368,6 @@ static int64_t wait_after(const struct run *run, const char *path, size_t k)
     const struct request *next = request_to(run, path, k + 1);
 
     return next ? next->arrived - request->ended : -1;
-}
-
-/* Of all but those that were asked to wait; -1: one was not retried. */
-static int64_t mean_wait(const struct run *run, size_t k)
-{
-    int64_t sum = 0;
-
-    for (size_t i = ASKING; i < run->scenario->n; i++) {
-        int64_t wait = wait_after(run, path_of(run->scenario, i), k);
-
-        if (wait < 0)
-            return -1;
-        sum += wait;
-    }
-    return sum / (int64_t)(run->scenario->n - ASKING);
-}
-
-/* Means, because each wait may be random; and no upper bound, because a busy
-   machine makes each longer. */
-static bool waits_grow(struct exam *exam, const struct run *run)
-{
-    int64_t first = mean_wait(run, 0), second = mean_wait(run, 1);
-
-    if (first < 0 || second < 0) {
-        saw(exam, "after two failures not all were tried a third time");
-        likely(exam, "max_retries is 4 here");
-    } else if (first < base / 4) {
-        saw(exam, "the first waits take %s in the mean",
-            in_seconds(first / MILLISECOND * MILLISECOND));
-        likely(exam, "no wait before a retry, or one in milliseconds: "
-                     "async_sleep() takes seconds");
-    } else if (3 * second < 4 * first) {
-        saw(exam, "the first waits take %s in the mean, the second ones %s",
-            in_seconds(first / MILLISECOND * MILLISECOND),
-            in_seconds(second / MILLISECOND * MILLISECOND));
-        likely(exam, "the same wait each time: it doubles, base_delay * 2^k");
-    } else {
-        return true;
-    }
-    return false;
 }
 
 static bool asked_waits(struct exam *exam, const struct run *run)
@@ -432,27 +392,31 @@ static bool asked_waits(struct exam *exam, const struct run *run)
 
 static bool backoff_once(struct exam *exam)
 {
-    const struct settings settings = {MANY + ASKING, 4, 30 * SECOND, base};
+    const struct settings settings = {MANY + ASKING, WEB_WAITS, 30 * SECOND,
+                                      base};
     struct scenario *scenario = urls(exam, MANY + ASKING, &settings);
 
     batch(scenario, MANY + ASKING);
-    for (size_t i = 0; i < ASKING; i++)
-        fault(scenario, i, "429 attempts=1 retry-after-ms=400");
+    for (size_t i = 0; i < ASKING; i++) {
+        fault(scenario, i, "429 attempts=1 retry-after=1");
+        fault(scenario, i, "404"); /* so that it ends with that */
+    }
     /* Answers that come one after another, or each would wait, too, for its
        turn to be read. */
     text_add(&scenario->web.settings,
-             "fault=503 attempts=1-2\nlatency=0.01..0.12\n");
+             "fault=503 attempts=1-%d\nlatency=0.01..0.05\n", WEB_WAITS);
     asked(exam,
-          "base_delay %s; %d URLs fail twice: their second wait is longer "
-          "than the first, as 2 to 1 in the mean; %d are asked to wait %s",
-          in_seconds(base), MANY, ASKING, in_seconds(asked_for));
+          "base_delay %s, max_retries %d; %d URLs fail %d times: each wait is "
+          "twice the one before; %d are asked to wait %s",
+          in_seconds(base), WEB_WAITS, MANY, WEB_WAITS, ASKING,
+          in_seconds(asked_for));
     const struct run *run = play(exam, scenario);
     return run && went_on(exam, run) && asked_waits(exam, run) &&
-           waits_grow(exam, run);
+           waits_doubled(exam, run, request_to, ASKING, base);
 }
 
-/* Three times, because chance, or a machine that is very busy, could make a
-   right one look wrong; a wrong one looks wrong each time. */
+/* Three times, because chance could make a right one look wrong; a wrong one
+   looks wrong each time. */
 static bool backoff(struct exam *exam)
 {
     for (int i = 0; !backoff_once(exam); i++)
@@ -478,7 +442,7 @@ static bool others_ran(const struct run *run, const char *path)
 
 static bool slot_is_free(struct exam *exam)
 {
-    const struct settings settings = {1, 2, 30 * SECOND, base / 3};
+    const struct settings settings = {1, 2, 30 * SECOND, 50 * MILLISECOND};
     struct scenario *scenario = urls(exam, 4, &settings);
     const struct run *run;
 

@@ -299,7 +299,9 @@ static bool none_rejected(struct exam *exam)
 
 /* ---- Attempts ---------------------------------------------------------- */
 
-static const int64_t asked_for = 250 * MILLISECOND;
+enum { WAITING = 40, ASKING = 2 };
+
+static const int64_t base = 20 * MILLISECOND, asked_for = SECOND;
 
 static bool obeyed(struct exam *exam, const struct run *run, size_t i)
 {
@@ -320,23 +322,58 @@ static bool obeyed(struct exam *exam, const struct run *run, size_t i)
     return false;
 }
 
-static bool retried(struct exam *exam)
+/* Documents 0 and 1 always fail. */
+static bool tried_again(struct exam *exam)
 {
-    const struct settings settings = {4, 2, 30 * SECOND, 20 * MILLISECOND};
-    struct scenario *scenario = documents(exam, 5, 0, &settings);
+    const struct settings settings = {4, 2, 30 * SECOND, base};
+    struct scenario *scenario = documents(exam, 4, 0, &settings);
 
     fault(scenario, 0, "429");
     fault(scenario, 1, "500");
-    fault(scenario, 2, "429 attempts=1 retry-after-ms=250");
-    asked(exam,
-          "max_retries 2; documents 0 and 1 always get 429 and 500: 3 requests "
-          "for each; document 2 is asked to come back after %s",
-          in_seconds(asked_for));
+    asked(exam, "max_retries 2; documents 0 and 1 always get 429 and 500: 3 "
+                "requests for each, then an error");
     const struct run *run = play(exam, scenario);
     return run && went_on(exam, run) && tried(exam, run, 0, 3, "429") &&
            tried(exam, run, 1, 3, "500") && failed_item(exam, run, 0, "429") &&
-           failed_item(exam, run, 1, "500") && obeyed(exam, run, 2) &&
-           rest_succeeded(exam, run, 2);
+           failed_item(exam, run, 1, "500") && rest_succeeded(exam, run, 2);
+}
+
+static bool waits(struct exam *exam)
+{
+    const struct settings settings = {WAITING + ASKING, WEB_WAITS, 30 * SECOND,
+                                      base};
+    struct scenario *scenario = documents(exam, WAITING + ASKING, 0, &settings);
+
+    for (size_t i = 0; i < ASKING; i++) {
+        fault(scenario, i, "429 attempts=1 retry-after=1");
+        fault(scenario, i, "404"); /* so that it ends with that */
+    }
+    text_add(&scenario->web.settings, "fault=503 attempts=1-%d\n", WEB_WAITS);
+    asked(exam,
+          "base_delay %s, max_retries %d; %d documents fail %d times: each "
+          "wait is twice the one before; %d are asked to wait %s",
+          in_seconds(base), WEB_WAITS, WAITING, WEB_WAITS, ASKING,
+          in_seconds(asked_for));
+    const struct run *run = play(exam, scenario);
+    if (!run || !went_on(exam, run))
+        return false;
+    for (size_t i = 0; i < ASKING; i++)
+        if (!obeyed(exam, run, i))
+            return false;
+    return waits_doubled(exam, run, request_about, ASKING, base) &&
+           rest_succeeded(exam, run, ASKING);
+}
+
+/* Chance could make waits with a random part look wrong; wrong ones look wrong
+   each time. */
+static bool retried(struct exam *exam)
+{
+    if (!tried_again(exam))
+        return false;
+    for (int i = 0; !waits(exam); i++)
+        if (i == 2)
+            return false;
+    return true;
 }
 
 static bool not_worth_it(struct exam *exam)
@@ -624,7 +661,7 @@ static const struct check checks[] = {
     {'a', 1, "each document's prompt", "", prompts, 6, 0},
     {'b', 2, "the limit is used, and none is rejected", "", none_rejected, 10,
      0},
-    {'c', 1, "429 and 500 are retried; Retry-After", "a", retried, 9, 0},
+    {'c', 1, "retries whose waits double; Retry-After", "a", retried, 9, 0},
     {'d', 1, "what is not worth it is not retried", "c", not_worth_it, 9, 0},
     {'e', 1, "no slot is held while waiting", "b", slot_is_free, 10, 0},
     {'f', 1, "each attempt has its time-out", "a", time_limits, 11, 0},

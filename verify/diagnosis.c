@@ -484,6 +484,72 @@ bool held(struct exam *exam, const struct run *run)
            hold_refilled(exam, run);
 }
 
+/* The wait before retry k in the mean over the items from `first` on; -1 if one
+   was not tried so often. */
+static int64_t mean_wait(const struct run *run,
+                         const struct request *which(const struct run *run,
+                                                     const char *text,
+                                                     size_t k),
+                         size_t first, size_t k)
+{
+    int64_t sum = 0;
+
+    for (size_t i = first; i < run->scenario->n; i++) {
+        const char *text = run->scenario->answers[i].text;
+        const struct request *before = which(run, text, k);
+        const struct request *after = which(run, text, k + 1);
+
+        if (!after)
+            return -1;
+        sum += after->arrived - before->ended;
+    }
+    return sum / (int64_t)(run->scenario->n - first);
+}
+
+/* In whole milliseconds. */
+static const char *about(int64_t ns)
+{
+    return in_seconds(ns / MILLISECOND * MILLISECOND);
+}
+
+/*
+ * The last wait, after five doublings, is 32 times the first one, and half of
+ * that in the mean if a random part makes it anything from 0 on. What grows by
+ * the same amount, or by half each time, is below 10 times, and a busy machine
+ * makes each wait longer, but none shorter: so there is a least one.
+ */
+bool waits_doubled(struct exam *exam, const struct run *run,
+                   const struct request *which(const struct run *run,
+                                               const char *text, size_t k),
+                   size_t first, int64_t base)
+{
+    int64_t waits[] = {mean_wait(run, which, first, 0),
+                       mean_wait(run, which, first, 1),
+                       mean_wait(run, which, first, WEB_WAITS - 1)};
+
+    if (waits[2] >= 12 * base)
+        return true;
+    if (waits[2] < 0) {
+        saw(exam, "not each was tried again after %d failures", WEB_WAITS);
+        likely(exam,
+               "max_retries is %d here: that is how often one is tried "
+               "again",
+               WEB_WAITS);
+        return false;
+    }
+    saw(exam, "in the mean the first wait was %s, the second %s, the sixth %s",
+        about(waits[0]), about(waits[1]), about(waits[2]));
+    if (waits[2] < base)
+        likely(exam, "no wait before a retry, or one of thousandths: "
+                     "async_sleep() takes seconds");
+    else if (waits[2] < 2 * waits[0])
+        likely(exam, "the same wait each time: it doubles, base_delay * 2^k");
+    else
+        likely(exam, "it grows too slowly, by the same amount each time, or by "
+                     "less than double: it doubles, base_delay * 2^k");
+    return false;
+}
+
 bool unseen(struct exam *exam, const struct run *run, const char *secret)
 {
     const char *where = NULL;

@@ -169,6 +169,17 @@ bool hold_not_exceeded(struct exam *exam, const struct run *run);
 bool hold_refilled(struct exam *exam, const struct run *run);
 bool held(struct exam *exam, const struct run *run);
 
+/*
+ * With a web server: of the items from `first` on, each of which fails
+ * WEB_WAITS times and is known by its answer's text, the waits before the
+ * retries double, from base on. which is request_to() or request_about().
+ */
+enum { WEB_WAITS = 6 };
+bool waits_doubled(struct exam *exam, const struct run *run,
+                   const struct request *which(const struct run *run,
+                                               const char *text, size_t k),
+                   size_t first, int64_t base);
+
 /* The cost that was told is the right one, both in billionths of a dollar, for
    so many tokens. */
 bool cost_is(struct exam *exam, const char *whose, int64_t told, int64_t right,
