@@ -226,7 +226,8 @@ INJECT := $(call objects,$(wildcard tests/faults/inject*.c))
 FAULTY := $(foreach name,$(filter-out mock_llm,$(LIBRARIES)),\
     $(FAULTS_IN)/lib$(name).a)
 FAULT_TESTS := $(patsubst tests/%,$(FAULTS_IN)/%,$(filter-out tests/test_mock% \
-    tests/test_scenario% tests/test_bad_input tests/test_llm_fuzz,$(TESTS)))
+    tests/test_scenario% tests/test_bad_input tests/test_llm_fuzz \
+    tests/test_backoff,$(TESTS)))
 FAULT_PROGRAMS := $(FAULTS_IN)/runtime $(FAULTS_IN)/network $(FAULT_TESTS)
 
 $(FAULTS_IN)/renamed: $(INJECT)
@@ -395,7 +396,8 @@ soak: $(SOAKED)
 
 # Everything under faults, or T='runtime test_llm*': see tests/faults/trial.h.
 # Only LeakSanitizer can tell what has leaked.
-PICKED_FAULTS := $(filter $(addprefix %/,$(PATTERNS)),$(FAULT_PROGRAMS))
+PICKED_FAULTS := $(addprefix $(FAULTS_IN)/,$(filter $(PATTERNS),\
+    $(notdir $(FAULT_PROGRAMS))))
 faults: $(if $(SANITIZERS),$(PICKED_FAULTS))
 ifeq ($(SANITIZERS),)
 	@$(MAKE) --no-print-directory SANITIZE=1 faults
