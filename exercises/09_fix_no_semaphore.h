@@ -28,7 +28,9 @@ struct fetch_batch {
 /*
  * fetch is a coroutine: int fetch(void *fetch). Its job is one struct fetch, of
  * which it reads the url and writes nothing. It suspends until the page is
- * there and returns 0, or fails, and then the error has a text.
+ * there and returns 0, or fails, and then the error has a text. Whatever the
+ * error is, it is this page's: ASYNC_ECANCELED, too, if somebody cancelled that
+ * one fetch.
  */
 
 /*
@@ -36,7 +38,8 @@ struct fetch_batch {
  * there are pages to be begun, it is never fewer.
  *
  * fetch_batch is a struct fetch_batch. success and error of each page, and
- * completed, are written here.
+ * completed, are written here. Several tasks may call this at the same time,
+ * each with a batch and a limit of its own.
  *
  * Suspends until all have ended. Returns 0, also if pages could not be fetched;
  * ASYNC_ECANCELED if it was cancelled, and then begins none any more; or

@@ -26,12 +26,12 @@ struct limited {
  * limited is a struct limited. What a job looks like only fn knows. Several
  * tasks may call this at the same time, each with a limit of its own.
  *
- * Suspends until all calls have ended. Returns 0, also if calls failed: errs
- * tells which. -EINVAL if limit is less than 1; then nothing was called.
- * ASYNC_ECANCELED if it was cancelled; the calls that were under way then have
- * been cancelled, too, no other began, and errs need not be complete. Or
- * -ENOMEM. When it returns no call is under way any more, and everything that
- * it allocated for itself is freed.
+ * Suspends until all calls have ended. Returns 0, also if calls failed, with
+ * whatever error, ASYNC_ECANCELED included: errs tells which. -EINVAL if limit
+ * is less than 1; then nothing was called. ASYNC_ECANCELED if it was cancelled
+ * itself; the calls that were under way then have been cancelled, too, no other
+ * began, and errs need not be complete. Or -ENOMEM. When it returns no call is
+ * under way any more, and everything that it allocated for itself is freed.
  */
 int gather_limited(void *limited) ASYNC_SUSPENDS;
 

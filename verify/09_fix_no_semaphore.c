@@ -41,19 +41,34 @@ static int fetch(void *job)
     return err;
 }
 
+static int fetch_both(void *job)
+{
+    struct fetch_batch *halves = job;
+
+    return async_gather_each(fetch_all, halves, 2);
+}
+
 void driver_main(void)
 {
     size_t n = driver_n();
+    bool in_halves = *driver_text("in_halves", 0) != '\0';
+    size_t first = in_halves ? n / 2 : n;
     int limit = atoi(driver_text("max_concurrent", 0));
 
     fetches = calloc(n + 1, sizeof *fetches);
     if (!fetches)
         abort();
-    struct fetch_batch batch = {fetch, fetches, n, limit, 0};
+    struct fetch_batch batches[2] = {
+        {fetch, fetches, first, limit, 0},
+        {fetch, fetches + first, n - first, limit, 0}};
     for (size_t i = 0; i < n; i++)
         fetches[i].url = driver_text("url", i);
-    driver_run(fetch_all, &batch, "fetch_all");
-    driver_out_number(0, "completed", (long)batch.completed);
+    if (in_halves)
+        driver_run(fetch_both, batches, "fetch_both");
+    else
+        driver_run(fetch_all, batches, "fetch_all");
+    driver_out_number(0, "completed",
+                      (long)(batches[0].completed + batches[1].completed));
     for (size_t i = 0; i < n; i++) {
         driver_out_number(i, "success", fetches[i].success);
         driver_out_text(i, "error", fetches[i].error);
@@ -221,6 +236,27 @@ static bool is_of_a_page(const struct scenario *scenario, int err)
     return false;
 }
 
+/* Plays it: pages that fail end nothing but themselves. */
+static bool failures_are_noted(struct exam *exam, struct scenario *scenario)
+{
+    const struct run *run = play(exam, scenario);
+
+    if (run && is_of_a_page(scenario, run->returned)) {
+        saw(exam, "fetch_all returned %s at %s, the error of a page",
+            error_name(run->returned), in_seconds(run->returned_at));
+        likely(exam, run->returned == ASYNC_ECANCELED
+                         ? "a page that somebody cancelled has failed, as "
+                           "others do; whether the batch was cancelled says "
+                           "async_cancelling(), which is 0 here"
+                         : "what a page's task returns ends the batch: its "
+                           "error stands in its struct, and the task returns "
+                           "0");
+        return false;
+    }
+    return run && all_fetched(exam, run) && never_over(exam, run, LIMIT) &&
+           all_noted(exam, run);
+}
+
 static bool failures_give_back(struct exam *exam)
 {
     size_t count;
@@ -230,16 +266,45 @@ static bool failures_give_back(struct exam *exam)
           "%d pages, max_concurrent %d, the first %zu fail: the others are "
           "fetched all the same, and each has success or error",
           PAGES, LIMIT, count);
+    return failures_are_noted(exam, scenario);
+}
+
+/* By somebody who has that fetch, and nothing else. */
+static bool one_is_cancelled(struct exam *exam)
+{
+    struct scenario *scenario = pages(exam, PAGES, LIMIT);
+    struct answer *answer = &scenario->answers[draw(exam, PAGES)];
+
+    answer->err = ASYNC_ECANCELED;
+    snprintf(answer->text, sizeof answer->text, "the fetch was cancelled");
+    asked(exam,
+          "%d pages, and one ends with ASYNC_ECANCELED, although the batch was "
+          "not cancelled: that page has failed, and no other",
+          PAGES);
+    return failures_are_noted(exam, scenario);
+}
+
+/* ---- Two batches at the same time -------------------------------------- */
+
+static bool two_at_once(struct exam *exam)
+{
+    struct scenario *scenario = pages(exam, 2 * PAGES, LIMIT);
+
+    scenario_text(scenario, "in_halves", "yes");
+    scenario->gate = 2 * LIMIT;
+    asked(exam,
+          "two tasks call fetch_all at the same time, each with %d pages and "
+          "max_concurrent %d: %d in flight together",
+          PAGES, LIMIT, 2 * LIMIT);
     const struct run *run = play(exam, scenario);
-    if (run && is_of_a_page(scenario, run->returned)) {
-        saw(exam, "fetch_all returned %s at %s, the error of a page",
-            error_name(run->returned), in_seconds(run->returned_at));
-        likely(exam, "what a page's task returns ends the batch: its error "
-                     "stands in its struct, and the task returns 0");
+    if (!run)
         return false;
-    }
-    return run && all_fetched(exam, run) && never_over(exam, run, LIMIT) &&
-           all_noted(exam, run);
+    if (run->gate_open && run->most_in_flight == 2 * LIMIT)
+        return all_fetched(exam, run) && all_noted(exam, run);
+    saw(exam, "there were up to %zu in flight", run->most_in_flight);
+    likely(exam, "they share what each should have for itself: a static or "
+                 "global semaphore, or other variables");
+    return false;
 }
 
 /* ---- None, one, a thousand, cancelled ---------------------------------- */
@@ -276,7 +341,8 @@ static bool any_number(struct exam *exam)
     if (!complete(exam, 0, false))
         return false;
     asked(exam, "one page: it is fetched, and completed is 1");
-    if (!complete(exam, 1, false))
+    if (!complete(exam, 1, false) || !two_at_once(exam) ||
+        !one_is_cancelled(exam))
         return false;
     asked(exam, "%d pages, watched by AddressSanitizer and LeakSanitizer",
           MANY);
@@ -288,7 +354,7 @@ static const struct check checks[] = {
     {'b', 2, "as many as max_concurrent says", "a", whatever_it_is, 0, 0},
     {'c', 2, "a free slot is used at once", "a", free_slot_is_used, 0, 0},
     {'d', 2, "a failure gives its slot back", "a", failures_give_back, 0, 0},
-    {'e', 1, "none, one, a thousand; cancelled", "a", any_number, 0, 0},
+    {'e', 1, "any number; two batches; cancelled", "a", any_number, 0, 0},
     {0},
 };
 

@@ -28,9 +28,9 @@ static int work(void *job)
         struct fetch *fetch = &batch->fetches[pool->next++];
         int err = batch->fetch(fetch);
 
-        note(batch, fetch, err);
-        if (err == ASYNC_ECANCELED)
+        if (async_cancelling())
             return err;
+        note(batch, fetch, err);
     }
     return 0;
 }
