@@ -45,13 +45,13 @@ struct fetch_result {
 /*
  * Fetches the URL. fetch_result is a struct fetch_result.
  *
- * Each attempt holds one permit of the semaphore, and ends after timeout
- * seconds, with its connection closed. Another one follows, max_retries times
- * at most, if it may help: after a status of 429 or of 500 and above, a
- * time-out, or a connection that failed. Before the k-th retry (k = 0, 1, ...)
- * it waits base_delay * 2^k seconds, which may be varied at random from nothing
- * to half as much again, or for as long as the server asks (Retry-After) if
- * that is longer. It holds no permit meanwhile.
+ * Each attempt holds one permit of the semaphore, and ends timeout seconds
+ * after it got that, with its connection closed. Another one follows,
+ * max_retries times at most, if it may help: after a status of 429 or of 500
+ * and above, a time-out, or a connection that failed. Before the k-th retry (k
+ * = 0, 1, ...) it waits base_delay * 2^k seconds, which may be varied at random
+ * from nothing to half as much again, or for as long as the server asks
+ * (Retry-After) if that is longer. It holds no permit meanwhile.
  *
  * Returns 0 also if the URL has failed, as the result then says; an error only
  * if it could not go on (ASYNC_ECANCELED, -ENOMEM).

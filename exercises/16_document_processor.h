@@ -55,13 +55,14 @@ struct processing_result {
  * summarizer.", one of the user, "Summarize:\n" and the text; temperature 0.3.
  * processing_result is a struct processing_result.
  *
- * Each attempt holds one permit of the semaphore, and ends after timeout
- * seconds, with its connection closed. Another one follows, max_retries times
- * at most, if it may help: after a time-out, and if llm_worth_retrying() says
- * so. Before the k-th retry (k = 0, 1, ...) it waits base_delay * 2^k seconds,
- * which may be varied at random from nothing to half as much again, or for as
- * long as the server asks (the chat's error.retry_after) if that is longer. It
- * holds no permit meanwhile. A document without text fails without a request.
+ * Each attempt holds one permit of the semaphore, and ends timeout seconds
+ * after it got that, with its connection closed. Another one follows,
+ * max_retries times at most, if it may help: after a time-out, and if
+ * llm_worth_retrying() says so. Before the k-th retry (k = 0, 1, ...) it waits
+ * base_delay * 2^k seconds, which may be varied at random from nothing to half
+ * as much again, or for as long as the server asks (the chat's
+ * error.retry_after) if that is longer. It holds no permit meanwhile. A
+ * document without text fails without a request.
  *
  * Returns 0 also if the document has failed, as the result then says; an error
  * only if it could not go on (ASYNC_ECANCELED, -ENOMEM).

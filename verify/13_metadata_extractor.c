@@ -544,9 +544,29 @@ static bool cancelled(struct exam *exam)
     return run && stopped_at_once(exam, run);
 }
 
+/* All wait for their retry then, some of them for long. */
+static bool cancelled_in_a_wait(struct exam *exam)
+{
+    int64_t base = 10 * SECOND + draw_base(exam);
+    struct scenario *scenario = documents(exam, FEW, RETRIES, base);
+
+    for (size_t i = 0; i < FEW; i++)
+        fail_always(scenario, i, -EBUSY);
+    scenario->cancel_at = slowest(scenario) + MILLISECOND;
+    scenario->sanitized = true;
+    asked(exam,
+          "%d documents that fail, base_delay %s, and the batch is cancelled "
+          "at %s, while all wait for a retry: ASYNC_ECANCELED at that instant, "
+          "and no other attempt",
+          FEW, in_seconds(base), in_seconds(scenario->cancel_at));
+    const struct run *run = play(exam, scenario);
+    return run && right_jobs(exam, run) && begins_no_more(exam, run) &&
+           stopped_at_once(exam, run);
+}
+
 static bool whatever_happens(struct exam *exam)
 {
-    return unexpected(exam) && cancelled(exam);
+    return unexpected(exam) && cancelled(exam) && cancelled_in_a_wait(exam);
 }
 
 static bool of_size(struct exam *exam, size_t n, bool sanitized)

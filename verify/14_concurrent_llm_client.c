@@ -210,17 +210,31 @@ static bool failed_item(struct exam *exam, const struct run *run, size_t i,
 
 /* ---- Requests ---------------------------------------------------------- */
 
+static bool sent_once(struct exam *exam, const struct run *run, size_t i)
+{
+    size_t n = requests_about(run, word_of_item(run->scenario, i));
+
+    if (n == 1)
+        return true;
+    saw(exam, "prompt %zu was sent %s", i, n ? counted(n, "time") : "never");
+    if (n > 1)
+        likely(exam, "each prompt is sent once: this client retries nothing");
+    else
+        likely(exam, run->traffic.count > 0
+                         ? "a message of the role \"user\", whose content is "
+                           "the prompt; for each completion"
+                         : "nothing is sent at all: llm_chat()");
+    return false;
+}
+
 static bool right_request(struct exam *exam, const struct run *run, size_t i)
 {
     const char *word = word_of_item(run->scenario, i);
     const struct request *request = request_about(run, word, 0);
-    size_t n = requests_about(run, word);
 
-    if (n != 1) {
-        saw(exam, "prompt %zu was sent %zu times", i, n);
-        likely(exam, n ? "each prompt is sent once" : "it was never sent");
-    } else if (!request->model ||
-               strcmp(request->model, "gpt-3.5-turbo") != 0) {
+    if (!sent_once(exam, run, i))
+        return false;
+    if (!request->model || strcmp(request->model, "gpt-3.5-turbo") != 0) {
         saw(exam, "prompt %zu asks the model %s", i, quoted(request->model));
         likely(exam, "gpt-3.5-turbo, which is the client's");
     } else if (request->max_tokens != 50) {
@@ -333,7 +347,8 @@ static bool failures(struct exam *exam)
         return false;
     for (size_t i = 0; i < 8; i++)
         if (!(i >= 1 && i <= BAD ? failed_item(exam, run, i, bad[i - 1])
-                                 : succeeded_item(exam, run, i)))
+                                 : succeeded_item(exam, run, i)) ||
+            !sent_once(exam, run, i))
             return false;
     return true;
 }
@@ -393,14 +408,43 @@ static bool right_count(struct exam *exam, const char *what, long told,
     return false;
 }
 
+/* elapsed_time of a batch of n, from item `first` on, is no shorter than from
+   its first request to its last answer. */
+static bool elapsed(struct exam *exam, const struct run *run, size_t number,
+                    size_t first, size_t n)
+{
+    int64_t from = INT64_MAX, to = 0;
+    int64_t told = 1000 * (int64_t)out_number(run, number, "elapsed_us");
+
+    for (size_t i = first; i < first + n; i++) {
+        const struct request *request =
+            request_about(run, word_of_item(run->scenario, i), 0);
+
+        if (!request)
+            continue;
+        from = request->arrived < from ? request->arrived : from;
+        to = request->ended > to ? request->ended : to;
+    }
+    if (told + MILLISECOND >= to - from &&
+        told <= run->returned_at + MILLISECOND)
+        return true;
+    saw(exam, "elapsed_time is %s; the requests took %s",
+        in_seconds(told / MILLISECOND * MILLISECOND),
+        in_seconds((to - from) / MILLISECOND * MILLISECOND));
+    likely(exam, "seconds: async_now() after the batch, less async_now() "
+                 "before it");
+    return false;
+}
+
 static bool two_batches(struct exam *exam)
 {
     struct scenario *scenario = failing(exam, 9);
 
     batch(scenario, 5);
     batch(scenario, 4);
+    text_add(&scenario->web.settings, "latency=0.02\n");
     asked(exam, "batches of 5 and 4 prompts with one client, 3 failures in the "
-                "first: 2 and 4 successful, 6 completed");
+                "first: 2 and 4 successful, 6 completed, and each one's time");
     const struct run *run = play(exam, scenario);
     return run && went_on(exam, run) &&
            right_count(exam, "the first batch's successful",
@@ -409,6 +453,7 @@ static bool two_batches(struct exam *exam)
                        out_number(run, 1, "successful"), 4) &&
            right_count(exam, "the client's completed",
                        out_number(run, 0, "completed"), 6) &&
+           elapsed(exam, run, 0, 0, 5) && elapsed(exam, run, 1, 5, 4) &&
            right_sums(exam, run);
 }
 

@@ -459,7 +459,7 @@ static bool were_closed(struct exam *exam, const struct run *run, size_t i,
     return true;
 }
 
-static bool time_limits(struct exam *exam)
+static bool each_its_own(struct exam *exam)
 {
     const struct settings settings = {5, 3, 200 * MILLISECOND,
                                       20 * MILLISECOND};
@@ -475,6 +475,46 @@ static bool time_limits(struct exam *exam)
            were_closed(exam, run, 1, 2, 3) &&
            failed_item(exam, run, 0, "never answered") &&
            rest_succeeded(exam, run, 1);
+}
+
+/* One that never answers has the only slot for as long as the time limit is. */
+static bool waiting_is_free_once(struct exam *exam)
+{
+    const struct settings settings = {1, 0, 500 * MILLISECOND, SECOND};
+    struct scenario *scenario = documents(exam, 4, 0, &settings);
+
+    fault(scenario, 0, "hang");
+    asked(exam, "max_concurrent 1, max_retries 0, timeout 0.5 s; document 0 "
+                "never gets an answer: the others, which wait for the slot "
+                "meanwhile, succeed");
+    const struct run *run = play(exam, scenario);
+    if (!run || !went_on(exam, run))
+        return false;
+    for (size_t i = 1; i < 4; i++) {
+        if (out_number(run, i, "success") == 1)
+            continue;
+        saw(exam, "doc_%zu.pdf failed after %s: %s", i,
+            counted(requests_about(run, word_of_item(scenario, i)), "request"),
+            quoted(out_of(run, i, "error")));
+        likely(exam, "the time limit is for the request, not for the wait for "
+                     "a slot: acquire first, async_wait_for() then");
+        return false;
+    }
+    return true;
+}
+
+/* Three times, because a machine may be too busy for half a second. */
+static bool waiting_is_free(struct exam *exam)
+{
+    for (int i = 0; !waiting_is_free_once(exam); i++)
+        if (i == 2)
+            return false;
+    return true;
+}
+
+static bool time_limits(struct exam *exam)
+{
+    return each_its_own(exam) && waiting_is_free(exam);
 }
 
 /* ---- Tokens and cost --------------------------------------------------- */

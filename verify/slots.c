@@ -191,7 +191,8 @@ bool begins_no_more(struct exam *exam, const struct run *run)
         return true;
     saw(exam, "it was cancelled at %s, and began %s after that",
         in_seconds(run->cancelled_at), counted(late, "call"));
-    likely(exam, "the error of async_semaphore_acquire() was ignored, or that "
-                 "of a cancelled call taken for one that failed");
+    likely(exam, "the error of a suspending call, such as "
+                 "async_semaphore_acquire() or async_sleep(), was ignored; or "
+                 "a cancelled call was taken for one that failed");
     return false;
 }
