@@ -220,7 +220,8 @@ $(BUILD)/tests/test_backoff: $(BUILD)/verify/backoff.o
 $(FUZZED) $(SOAKED) $(CHAPTER): %: %.o $(RUNTIME)
 
 # Programs under faults, most of the test programs among them: in copies of the
-# libraries, the calls that inject*.c can make fail have names of their own.
+# libraries, the calls that inject*.c can make fail have names of their own, and
+# the code has a section of its own, by which backtraces tell it from the tests'.
 FAULTS_IN := $(BUILD)/tests/faults
 INJECT := $(call objects,$(wildcard tests/faults/inject*.c))
 FAULTY := $(foreach name,$(filter-out mock_llm,$(LIBRARIES)),\
@@ -234,7 +235,8 @@ $(FAULTS_IN)/renamed: $(INJECT)
 	$(Q)nm $^ | sed -n 's/.* T fault_call_\(.*\)/\1 fault_call_\1/p' >$@
 $(FAULTY): $(FAULTS_IN)/%: $(BUILD)/lib/% $(FAULTS_IN)/renamed
 	$(call say,RENAME,$@)
-	$(Q)objcopy --redefine-syms=$(FAULTS_IN)/renamed $< $@
+	$(Q)objcopy --redefine-syms=$(FAULTS_IN)/renamed \
+	    --rename-section .text=faulty $< $@
 $(FAULT_TESTS:=.o): $(FAULTS_IN)/%: $(BUILD)/tests/%
 	$(Q)mkdir -p $(@D)
 	$(Q)objcopy --redefine-sym \
@@ -394,7 +396,8 @@ fuzz: $(FUZZED)
 soak: $(SOAKED)
 	@exec $(UNDER) $< $(or $(ROUNDS),$(or $(SOAK),600)s) $(SEED)
 
-# Everything under faults, or T='runtime test_llm*': see tests/faults/trial.h.
+# Everything under faults (a quarter of an hour on two processors), or
+# T='runtime test_llm*': see tests/faults/trial.h.
 # Only LeakSanitizer can tell what has leaked.
 PICKED_FAULTS := $(addprefix $(FAULTS_IN)/,$(filter $(PATTERNS),\
     $(notdir $(FAULT_PROGRAMS))))

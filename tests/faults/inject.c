@@ -30,27 +30,21 @@
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
 static struct fault_plan plan;
-static struct fault_outcome *outcome; /* of child processes, too */
-static _Thread_local bool active;     /* in the thread that has begun */
+static struct fault_outcome *outcome;
+static _Thread_local bool active; /* in the thread that has begun */
 static size_t mapped;
 static bool places_are_shown;
 
-void fault_begin(const struct fault_plan *next)
+void fault_begin(const struct fault_plan *next, struct fault_outcome *shared)
 {
-    if (!outcome)
-        outcome = mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (outcome == MAP_FAILED)
-        abort();
     plan = *next;
-    *outcome = (struct fault_outcome){0};
+    outcome = shared;
     active = true;
 }
 
-struct fault_outcome fault_end(void)
+void fault_end(void)
 {
     active = false;
-    return *outcome;
 }
 
 size_t fault_mapped(void)
@@ -74,16 +68,71 @@ static void show_place(void)
 #endif
 }
 
+/* Where the linker has put the program, and in it the libraries under test: see
+   the Makefile. */
+extern const char __executable_start[], etext[], __start_faulty[],
+    __stop_faulty[];
+
+static bool lies_between(const char *start, const char *code, const char *end)
+{
+    return (uintptr_t)code >= (uintptr_t)start &&
+           (uintptr_t)code < (uintptr_t)end;
+}
+
+/*
+ * One number for the functions of libraries that are on the stack; never 0. The
+ * test's own do not count.
+ */
+static uint64_t stack_now(void)
+{
+    enum { DEEPEST = 64 };
+    void *frames[DEEPEST];
+    int n = backtrace(frames, DEEPEST);
+    uint64_t hash = 14695981039346656037u; /* this, and the prime: FNV-1a */
+
+    for (int i = 0; i < n; i++)
+        if (lies_between(__start_faulty, frames[i], __stop_faulty) ||
+            !lies_between(__executable_start, frames[i], etext))
+            hash = (hash ^ (uintptr_t)frames[i]) * 1099511628211u;
+    return hash | 1;
+}
+
+static void note_place(enum fault_kind kind, uint64_t stack)
+{
+    struct fault_place *place = outcome->places;
+
+    while (place < outcome->places + outcome->n_places &&
+           (place->kind != kind || place->stack != stack))
+        place++;
+    if (place == outcome->places + outcome->n_places) {
+        if (outcome->n_places++ == MOST_PLACES)
+            abort();
+        *place = (struct fault_place){.kind = kind, .stack = stack};
+    }
+    place->calls++;
+}
+
 /* Whether the plan is for this call. */
 static bool is_next(enum fault_kind kind)
 {
     if (!active)
         return false;
     unsigned long i = ++outcome->calls[kind];
-    if (kind != plan.kind || !plan.first || i < plan.first ||
-        (i > plan.first && !plan.on))
+    if (plan.survey)
+        note_place(kind, stack_now());
+    if (kind != plan.kind || !plan.first)
         return false;
-    if (outcome->failed++ == 0 && places_are_shown)
+    if (outcome->failed) {
+        outcome->failed += plan.on;
+        return plan.on;
+    }
+    if (plan.stack && stack_now() != plan.stack)
+        return false;
+    if (++outcome->met < plan.first)
+        return false;
+    outcome->failed = 1;
+    outcome->first = i;
+    if (places_are_shown)
         show_place();
     return true;
 }

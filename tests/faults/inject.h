@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What fails together, and with the same kinds of right answers. */
 enum fault_kind {
@@ -38,22 +39,41 @@ enum fault_kind {
     FAULT_KINDS
 };
 
+/* Calls of one kind for which the same functions of the libraries are on the
+   stack, at the same instructions. */
+struct fault_place {
+    enum fault_kind kind;
+    uint64_t stack;
+    unsigned long calls;
+};
+
 struct fault_plan {
     enum fault_kind kind;
+    uint64_t stack;      /* only calls of that place count; 0: all do */
     unsigned long first; /* the call that fails, from 1 on; 0: none */
     bool on;             /* and all of that kind which come after it */
     int number;          /* the errno value, or the signal; 0: the usual */
+    bool survey;         /* notes where calls are made */
 };
+
+enum { MOST_PLACES = 4096 };
 
 /* What came of a plan. */
 struct fault_outcome {
     unsigned long calls[FAULT_KINDS];
+    unsigned long met;    /* calls of the plan's place */
     unsigned long failed; /* so many of the plan's kind */
+    unsigned long first;  /* the first that did: of its kind, the how-manieth */
+    size_t n_places;
+    struct fault_place places[MOST_PLACES]; /* of the survey */
 };
 
-/* From now on this thread's calls follow the plan. */
-void fault_begin(const struct fault_plan *plan);
-struct fault_outcome fault_end(void);
+/*
+ * From now on this thread's calls follow the plan, and what comes of it stands
+ * in outcome, zeroed, which child processes may share.
+ */
+void fault_begin(const struct fault_plan *plan, struct fault_outcome *outcome);
+void fault_end(void);
 
 /* Each call that fails says where it was made. */
 void fault_show_places(void);

@@ -35,7 +35,7 @@ const char *__asan_default_options(void)
 
 enum {
     WRONG = 1,
-    PATIENCE = 20, /* seconds; only a guard against what hangs */
+    PATIENCE = 60, /* seconds; only a guard against what hangs */
     MOST_WORDS = 64
 };
 
@@ -269,9 +269,9 @@ static bool nothing_left(int descriptors)
 /* A test that has failed was ended in the middle by one of its assertions. */
 static void run_case(const struct trial *trial, const struct fault_plan *plan)
 {
-    fault_begin(plan);
+    fault_begin(plan, &report->outcome);
     report->result = trial->run_case((size_t)(trial - trials));
-    report->outcome = fault_end();
+    fault_end();
     report->good = report->result || nothing_left(0);
     report->judged = true;
 }
@@ -280,9 +280,9 @@ static void run_case(const struct trial *trial, const struct fault_plan *plan)
 static void run_trial(const struct trial *trial, const struct fault *fault,
                       const struct fault_plan *plan, int descriptors)
 {
-    fault_begin(plan);
+    fault_begin(plan, &report->outcome);
     report->result = trial->run();
-    report->outcome = fault_end();
+    fault_end();
     report->good = judge(fault, report->result);
     if (report->good) {
         int again = trial->run();
@@ -399,8 +399,8 @@ enum { MOST_SHOWN = 10 };
 static void show_wrong(const struct trial *trial, const struct fault *fault,
                        const struct fault_plan *plan, int status)
 {
-    printf("FAIL  %s %s %lu%s\n", trial->name, fault->name, plan->first,
-           plan->on ? "+" : "");
+    printf("FAIL  %s %s %lu%s\n", trial->name, fault->name,
+           report->outcome.first, plan->on ? "+" : "");
     if (WIFSIGNALED(status))
         printf("    signal %d\n", WTERMSIG(status));
     else if (!report->judged)
@@ -427,22 +427,90 @@ static void count_report(const struct trial *trial, const struct fault *fault,
     }
 }
 
-static unsigned long most;
+static unsigned long most; /* faults of a kind in a trial; 0: no limit */
+static bool every;         /* also those that are_alike */
 
-/* n of the trial's calls fail, one at a time. */
-static void try_fault(const struct trial *trial, const struct fault *fault,
-                      unsigned long calls, int descriptors)
+/* What earlier trials have called where. */
+static struct fault_place seen[16 * MOST_PLACES];
+static size_t n_seen;
+
+static struct fault_place *find_seen(const struct fault_place *place)
 {
-    unsigned long n = most && calls > most ? most : calls;
-    struct fault_plan plan = {.kind = fault->kind, .number = fault->number};
+    struct fault_place *it = seen;
 
-    for (unsigned long i = 0; i < n; i++)
-        for (int on = 0; on < 1 + fault->on_too; on++) {
-            plan.first = 1 + i * calls / n;
-            plan.on = on;
-            int status = in_child(trial, fault, &plan, descriptors);
-            count_report(trial, fault, &plan, status);
-        }
+    while (it < seen + n_seen &&
+           (it->kind != place->kind || it->stack != place->stack))
+        it++;
+    if (it == seen + n_seen) {
+        if (n_seen++ == sizeof seen / sizeof *seen)
+            abort();
+        *it = *place;
+        it->calls = 0;
+    }
+    return it;
+}
+
+static void remember(const struct fault_outcome *survey)
+{
+    for (size_t i = 0; i < survey->n_places; i++)
+        find_seen(&survey->places[i])->calls += survey->places[i].calls;
+}
+
+/*
+ * Of the calls that are made at one place, in all trials, the first fails, the
+ * second, the fourth, the eighth ...: what is between them finds the libraries
+ * much as these do.
+ */
+static bool is_picked(unsigned long i)
+{
+    return every || (i & (i - 1)) == 0;
+}
+
+static unsigned long count_picked(const struct fault_place *place)
+{
+    unsigned long before = find_seen(place)->calls, n = 0;
+
+    for (unsigned long i = 1; i <= place->calls; i++)
+        n += is_picked(before + i);
+    return n;
+}
+
+static void try_call(const struct trial *trial, const struct fault *fault,
+                     const struct fault_place *place, unsigned long i,
+                     int descriptors)
+{
+    struct fault_plan plan = {.kind = fault->kind,
+                              .stack = place->stack,
+                              .first = i,
+                              .number = fault->number};
+
+    for (int on = 0; on < 1 + fault->on_too; on++) {
+        plan.on = on;
+        int status = in_child(trial, fault, &plan, descriptors);
+        count_report(trial, fault, &plan, status);
+    }
+}
+
+/* The trial's calls fail, one at a time; most of them, evenly spread. */
+static void try_fault(const struct trial *trial, const struct fault *fault,
+                      const struct report *first)
+{
+    const struct fault_place *place = first->outcome.places;
+    const struct fault_place *end = place + first->outcome.n_places;
+    unsigned long all = 0, n = 0;
+
+    for (const struct fault_place *it = place; it < end; it++)
+        if (it->kind == fault->kind)
+            all += count_picked(it);
+    unsigned long limit = most && most < all ? most : all;
+    for (; place < end; place++) {
+        if (place->kind != fault->kind)
+            continue;
+        unsigned long before = find_seen(place)->calls;
+        for (unsigned long i = 1; i <= place->calls; i++)
+            if (is_picked(before + i) && n++ * limit % all < limit)
+                try_call(trial, fault, place, i, first->descriptors);
+    }
 }
 
 static bool is_asked_for(const char *const *arguments, const char *name)
@@ -456,10 +524,11 @@ static bool is_asked_for(const char *const *arguments, const char *name)
 
 static void try_all(const struct trial *trial, const char *const *kinds)
 {
-    static const struct fault_plan none = {.kind = FAULT_MEMORY};
+    static const struct fault_plan none = {.survey = true};
+    static struct report first;
     int status = in_child(trial, &faults[0], &none, 0);
-    struct report first = *report;
 
+    first = *report;
     memset(&sum, 0, sizeof sum);
     bool good = !status && report->good && !report->result;
     if (!good && trial->run_case) {
@@ -474,8 +543,9 @@ static void try_all(const struct trial *trial, const char *const *kinds)
     }
     for (size_t i = 0; i < FAULTS; i++)
         if (is_asked_for(kinds, faults[i].name))
-            try_fault(trial, &faults[i], first.outcome.calls[faults[i].kind],
-                      first.descriptors);
+            try_fault(trial, &faults[i], &first);
+    if (trial->run_case)
+        remember(&first.outcome);
     printf("%-34.34s %7lu %7lu %7lu %7lu %7lu\n", trial->name, sum.faults,
            sum.codes, sum.done, sum.unmet, sum.wrong);
     total.faults += sum.faults;
@@ -567,6 +637,7 @@ int trial_all(const struct trial *all, size_t n)
         perror("trial");
         return EXIT_FAILURE;
     }
+    every = limit != NULL;
     most = limit ? strtoul(limit, NULL, 10) : 0;
     if (only && sscanf(only, "%63s %63s %31[0-9+]", name, kind, number) == 3)
         return run_one(name, kind, number);
