@@ -35,9 +35,11 @@ int trial_async_run(async_fn *fn, void *job);
  * and returns a program's exit status. Calls for which the same functions of
  * the libraries are on the stack are alike: of those the first fails, the
  * second, the fourth, the eighth ..., counted in each trial anew, but over all
- * tests of a suite. In the environment: FAULTS=every           each call by
- * itself FAULTS=n               at most so many of a kind in a trial, evenly
- * spread FAULT="WORDS"          names of trials and kinds: only these
+ * tests of a suite. In the environment:
+ *
+ *   FAULTS=every           each call by itself
+ *   FAULTS=n               at most so many of a kind in a trial, evenly spread
+ *   FAULT="WORDS"          names of trials and kinds: only these
  *   FAULT="NAME KIND N"    only this one, or with N+ also all calls behind it,
  *                          in this process: for a debugger
  */
