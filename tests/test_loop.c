@@ -1,11 +1,13 @@
 /*
  * test_loop.c - what async_loop.h offers to those who extend the loop.
  */
+#include "capture.h"
 #include "trace.h"
 
 #include "async/async_loop.h"
 
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -462,6 +464,45 @@ static void ctrl_c_while_the_loop_closes_is_not_lost(void **state)
                      ASYNC_EINTERRUPTED);
 }
 
+/* Ctrl-C in the moment between the look for it and the deadlock. */
+static int64_t interrupted_and_idle(struct async_time_keeper *self,
+                                    int64_t next)
+{
+    static bool once;
+
+    (void)self, (void)next;
+    if (!once)
+        raise(SIGINT);
+    once = true;
+    return -1;
+}
+
+static int wait_for_ever(void *job)
+{
+    (void)job;
+    return async_sleep(INFINITY);
+}
+
+static int interrupted_at_a_deadlock(void *job)
+{
+    (void)job;
+    return async_run(wait_for_ever, NULL);
+}
+
+static void ctrl_c_at_a_deadlock_is_not_lost(void **state)
+{
+    struct async_time_keeper keeper = {.idle = interrupted_and_idle};
+    char reports[2048];
+
+    (void)state;
+    async_keep_time(&keeper);
+    int err = capture_stderr(interrupted_at_a_deadlock, NULL, reports,
+                             sizeof reports);
+    async_keep_time(NULL);
+    assert_int_equal(err, ASYNC_EINTERRUPTED);
+    assert_string_equal(reports, "");
+}
+
 static void the_runtimes_errors_have_names_of_their_own(void **state)
 {
     (void)state;
@@ -489,6 +530,7 @@ int main(void)
         cmocka_unit_test(real_times_are_turned_into_the_clocks),
         cmocka_unit_test(errors_of_a_module_have_names),
         cmocka_unit_test(ctrl_c_while_the_loop_closes_is_not_lost),
+        cmocka_unit_test(ctrl_c_at_a_deadlock_is_not_lost),
         cmocka_unit_test(the_runtimes_errors_have_names_of_their_own),
     };
 

@@ -9,6 +9,7 @@
 #include "async/checkers.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -239,6 +240,65 @@ static void one_task_variable_in_a_loop(void **state)
     assert_said("one struct async_task for two tasks, at ");
     assert_said("Use an array with an element for each task");
     assert_said("never awaited: task 2, sleeper");
+}
+
+static int reuse_two_variables(void *job)
+{
+    static double seconds = 1;
+    struct async_task tea, milk;
+    (void)job;
+
+    for (int i = 0; i < 2; i++) {
+        async_spawn(&tea, sleeper, &seconds);
+        async_spawn(&milk, sleeper, &seconds);
+    }
+    int err = async_await(&tea);
+    int second = async_await(&milk);
+    return err ? err : second;
+}
+
+static int reuse_two_program(void)
+{
+    return async_main(reuse_two_variables, NULL);
+}
+
+static void two_task_variables_in_a_loop(void **state)
+{
+    (void)state;
+    assert_exits(reuse_two_program, 0);
+    assert_said("It still belongs to task 2, sleeper");
+    assert_said("It still belongs to task 3, sleeper");
+    assert_said("never awaited: task 3, sleeper");
+}
+
+/* As is right: each is awaited before its variable is used again. */
+static int use_twice_in_turn(void *job)
+{
+    static double seconds = 1;
+    struct async_task tea, milk;
+    int err = 0;
+    (void)job;
+
+    for (int i = 0; i < 2 && !err; i++) {
+        async_spawn(&tea, sleeper, &seconds);
+        async_spawn(&milk, sleeper, &seconds);
+        int first = async_await(&milk);
+        err = async_await(&tea);
+        err = err ? err : first;
+    }
+    return err;
+}
+
+static int use_twice_program(void)
+{
+    return async_main(use_twice_in_turn, NULL);
+}
+
+static void a_task_variable_may_be_used_again(void **state)
+{
+    (void)state;
+    assert_exits(use_twice_program, 0);
+    assert_null(strstr(output, "async:"));
 }
 
 /* ---- Suspending where nothing can be suspended ------------------------- */
@@ -532,6 +592,85 @@ static void stack_overflow(void **state)
     assert_true(WIFSIGNALED(how));
     assert_true(WTERMSIG(how) == SIGSEGV || WTERMSIG(how) == SIGBUS);
     assert_said("stack overflow in task overflow, spawned at ");
+}
+
+/* Runs it where every other signal is blocked. */
+static int overflow_in_to_thread(void *job)
+{
+    return async_run(spawn_overflow, job);
+}
+
+static int hand_over(void *job)
+{
+    return async_to_thread(overflow_in_to_thread, job);
+}
+
+static int overflow_in_to_thread_program(void)
+{
+    return async_main(hand_over, NULL);
+}
+
+static void *overflow_in_a_thread(void *job)
+{
+    async_run(spawn_overflow, job);
+    return NULL;
+}
+
+static int overflow_in_a_thread_program(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, overflow_in_a_thread, NULL))
+        return EXIT_FAILURE;
+    return pthread_join(thread, NULL);
+}
+
+static void stack_overflow_in_another_thread(void **state)
+{
+    int (*const programs[])(void) = {overflow_in_a_thread_program,
+                                     overflow_in_to_thread_program};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        int how = run(programs[i]);
+
+        assert_true(WIFSIGNALED(how));
+        assert_true(WTERMSIG(how) == SIGSEGV || WTERMSIG(how) == SIGBUS);
+        assert_said("stack overflow in task overflow, spawned at ");
+    }
+}
+
+#endif
+
+/* ---- A descriptor of the runtime's, closed ----------------------------- */
+
+#ifndef ASYNC_POLL /* which has none */
+
+static int close_all(void *job)
+{
+    (void)job;
+    for (int fd = 3; fd < 64; fd++)
+        close(fd);
+    return async_sleep(0.001);
+}
+
+/* On the real clock: the virtual one waits for nothing. */
+static int close_all_program(void)
+{
+    setenv("ASYNC_CLOCK", "real", 1);
+    async_keep_time(NULL);
+    return async_main(close_all, NULL);
+}
+
+static void a_loop_without_its_descriptor_aborts(void **state)
+{
+    (void)state;
+    int how = run(close_all_program);
+
+    assert_true(WIFSIGNALED(how));
+    assert_int_equal(WTERMSIG(how), SIGABRT);
+    assert_said("waiting for file descriptors failed: Bad file descriptor");
+    assert_said("closed a descriptor that it did not open?");
 }
 
 #endif
@@ -977,6 +1116,8 @@ int main(void)
         cmocka_unit_test(many_never_awaited_are_counted),
         cmocka_unit_test(jobs_in_the_frame_that_was_left_stay_readable),
         cmocka_unit_test(one_task_variable_in_a_loop),
+        cmocka_unit_test(two_task_variables_in_a_loop),
+        cmocka_unit_test(a_task_variable_may_be_used_again),
         cmocka_unit_test(outside_of_tasks),
         cmocka_unit_test(a_suspending_call_in_a_callback),
         cmocka_unit_test(run_inside_run),
@@ -988,6 +1129,7 @@ int main(void)
 #if !defined(ASYNC_ASAN) &&                                                    \
     !defined(ASYNC_TSAN) /* whose own handlers say more */
         cmocka_unit_test(stack_overflow),
+        cmocka_unit_test(stack_overflow_in_another_thread),
 #endif
         cmocka_unit_test(deadlock_of_tasks_that_were_cancelled),
         cmocka_unit_test(deadlock_in_a_shield),
@@ -996,6 +1138,9 @@ int main(void)
 #ifndef ASYNC_ASAN
         cmocka_unit_test(a_lost_frame_aborts),
         cmocka_unit_test(a_lost_job_aborts),
+#endif
+#ifndef ASYNC_POLL
+        cmocka_unit_test(a_loop_without_its_descriptor_aborts),
 #endif
         cmocka_unit_test(a_helper_may_spawn_for_its_caller),
         cmocka_unit_test(debug_names_who_keeps_the_thread),

@@ -145,6 +145,9 @@ static void cancel_all(struct async_loop *loop)
  */
 static void deadlock(struct async_loop *loop)
 {
+    /* Ctrl-C came since the turn began: it moves main first. */
+    if (async_is_interrupted(loop))
+        return;
     async_report_deadlock();
     if (loop->deadlocked) {
         async_report_stuck();
@@ -161,8 +164,7 @@ static void poll_fds(struct async_loop *loop, int64_t nanoseconds)
     int err = async_poller_wait(&loop->poller, nanoseconds, fd_happened);
 
     if (err) {
-        fprintf(stderr, "async: waiting for file descriptors failed: %s\n",
-                async_strerror(err));
+        async_report_wait_failed(err);
         abort();
     }
 }

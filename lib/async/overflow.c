@@ -8,6 +8,7 @@
 #include "async/runtime.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +19,19 @@
 
 #ifndef ASYNC_ASAN /* whose own handler says more */
 
+/* The handlers are the process's, as long as any thread runs a loop. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned loops;
 static struct sigaction old_segv, old_bus;
-static stack_t old_stack;
+/* The stack on which they run is the thread's. */
+static _Thread_local stack_t signal_stack, old_stack;
 static char stack_size[24]; /* in KiB; a handler cannot print numbers */
+
+static void restore_handlers(void)
+{
+    sigaction(SIGSEGV, &old_segv, NULL);
+    sigaction(SIGBUS, &old_bus, NULL);
+}
 
 static void on_bad_address(int number, siginfo_t *info, void *context)
 {
@@ -44,8 +55,7 @@ static void on_bad_address(int number, siginfo_t *info, void *context)
     /* Back to the faulting instruction: it faults again, and this time the
        system does what it always does, a core file of the right place
        included. */
-    sigaction(SIGSEGV, &old_segv, NULL);
-    sigaction(SIGBUS, &old_bus, NULL);
+    restore_handlers();
     if (info->si_code <= 0)
         raise(number); /* no instruction faulted: somebody sent it */
 }
@@ -60,30 +70,38 @@ static size_t signal_stack_size(void)
     return size;
 }
 
-static _Thread_local stack_t signal_stack;
-
-int async_overflow_open(void)
+static void install_handlers(void)
 {
     struct sigaction action = {.sa_sigaction = on_bad_address,
                                .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
     snprintf(stack_size, sizeof stack_size, "%zu",
              (size_t)ASYNC_STACK_SIZE / 1024);
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGSEGV, &action, &old_segv);
+    sigaction(SIGBUS, &action, &old_bus);
+}
+
+int async_overflow_open(void)
+{
     signal_stack.ss_size = signal_stack_size();
     signal_stack.ss_sp = malloc(signal_stack.ss_size);
     if (!signal_stack.ss_sp)
         return -ENOMEM;
     sigaltstack(&signal_stack, &old_stack);
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGSEGV, &action, &old_segv);
-    sigaction(SIGBUS, &action, &old_bus);
+    pthread_mutex_lock(&lock);
+    if (loops++ == 0)
+        install_handlers();
+    pthread_mutex_unlock(&lock);
     return 0;
 }
 
 void async_overflow_close(void)
 {
-    sigaction(SIGSEGV, &old_segv, NULL);
-    sigaction(SIGBUS, &old_bus, NULL);
+    pthread_mutex_lock(&lock);
+    if (--loops == 0)
+        restore_handlers();
+    pthread_mutex_unlock(&lock);
     sigaltstack(&old_stack, NULL);
     free(signal_stack.ss_sp);
 }

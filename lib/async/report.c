@@ -192,6 +192,18 @@ void async_report_stuck(void)
           stderr);
 }
 
+void async_report_wait_failed(int err)
+{
+    FILE *file = report();
+
+    fprintf(
+        file,
+        "async: waiting for file descriptors failed: %s.\n  Has the program "
+        "closed a descriptor that it did not open? One of them is the\n  "
+        "runtime's own; without it, no task can be woken.\n",
+        async_strerror(err));
+}
+
 void async_report_held(const struct async_coroutine *task, double seconds,
                        const char *from, const char *whom)
 {

@@ -449,6 +449,7 @@ void async_fd_init(struct async_fd *fd);
 int async_signals_open(struct async_loop *loop);
 void async_signals_close(struct async_loop *loop);
 
+/* For each thread that runs a loop. */
 int async_overflow_open(void);
 void async_overflow_close(void);
 
@@ -470,6 +471,7 @@ void async_report_reused(const struct async_coroutine *task, const char *place);
 void async_report_lost_frame(const struct async_coroutine *task);
 void async_report_deadlock(void);
 void async_report_stuck(void); /* after a deadlock: for good */
+void async_report_wait_failed(int err);
 
 /* from: where the task went on, NULL: where it began. whom: the function that
    then suspended it, at its place; NULL: it ended. */

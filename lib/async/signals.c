@@ -108,11 +108,9 @@ static bool is_main_thread(void)
 
 int async_signals_open(struct async_loop *loop)
 {
-    if (!is_main_thread())
-        return 0;
-
     int err = async_overflow_open();
-    if (err)
+
+    if (err || !is_main_thread())
         return err;
     err = open_wake_pipe(loop);
     if (err) {
@@ -130,11 +128,11 @@ int async_signals_open(struct async_loop *loop)
 
 void async_signals_close(struct async_loop *loop)
 {
+    async_overflow_close();
     if (!loop->takes_signals)
         return;
     sigaction(SIGINT, &old_interrupt, NULL);
     sigaction(SIGQUIT, &old_quit, NULL);
     main_loop = NULL;
     close_wake_pipe();
-    async_overflow_close();
 }

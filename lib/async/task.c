@@ -362,6 +362,28 @@ struct async_coroutine *async_start(async_fn *fn, void *job, const char *name,
     return task;
 }
 
+/*
+ * A loop that spawns all its tasks in one variable, or in two: a handle that is
+ * about to be overwritten is one of those spawned since the last round, which
+ * ended with a task that was spawned at this place.
+ */
+static void report_reused(const struct async_coroutine *parent,
+                          const struct async_task *task, const char *place)
+{
+    enum { MOST_PLACES = 8 };
+    const struct async_coroutine *child = parent->last_child;
+
+    for (int i = 0; child && i < MOST_PLACES; i++) {
+        if (child->handle == task) {
+            async_report_reused(child, place);
+            return;
+        }
+        if (child->spawned_at == place)
+            return;
+        child = child->previous_sibling;
+    }
+}
+
 __attribute__((noinline)) void async_spawn_at(struct async_task *task,
                                               async_fn *fn, void *job,
                                               const char *name,
@@ -375,11 +397,7 @@ __attribute__((noinline)) void async_spawn_at(struct async_task *task,
         return;
     }
 
-    /* A loop that spawns all its tasks in one variable: the handle of the task
-       spawned before is the one that is about to be overwritten. */
-    if (parent->last_child && parent->last_child->handle == task)
-        async_report_reused(parent->last_child, place);
-
+    report_reused(parent, task, place);
     struct async_coroutine *child = async_start(fn, job, name, place);
     if (child)
         async_handle_init(task, child);

@@ -185,8 +185,11 @@ static int add_thread(struct async_threads *threads)
 
     if (threads->count == threads->most)
         return 0;
-    /* Signals are the main thread's. */
+    /* Signals are the main thread's, except those that a thread brings upon
+       itself: blocked, they would end the program without a word. */
     sigfillset(&all);
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGBUS);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int err = pthread_create(thread, NULL, work, threads);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
