@@ -64,15 +64,15 @@ static int lesson_llm_start(struct lesson_llm *llm, double latency)
         return lesson_llm_start_mock(llm, latency);
     if (strcmp(provider, "openai") != 0) {
         fprintf(stderr,
-                "LLM_PROVIDER=%s is unknown here: it is mock (as when it is "
-                "not set) or openai.\n",
+                "LLM_PROVIDER=%s is unknown here:\n"
+                "it is mock (as when it is not set) or openai.\n",
                 provider);
         return 1;
     }
     llm->mock = NULL;
     llm->api_key = getenv("OPENAI_API_KEY");
     if (!llm->api_key || !*llm->api_key) {
-        fprintf(stderr, "LLM_PROVIDER=openai needs a key in OPENAI_API_KEY. "
+        fprintf(stderr, "LLM_PROVIDER=openai needs a key in OPENAI_API_KEY.\n"
                         "Without LLM_PROVIDER, no key is needed.\n");
         return 1;
     }
