@@ -1,8 +1,9 @@
 // browse.mjs FOLDER - opens the pages of the book in headless Chromium, as a
 // phone, as paper and as a desk's screen, light and dark: nothing is wider than
-// the screen or the paper, and axe-core finds nothing that keeps anyone out.
+// the screen or the paper, paper is white and has the folded answers, and
+// axe-core finds nothing that keeps anyone out.
 //
-// Each page is looked at with all that is folded unfolded. Of the pages of source
+// Each page is looked at with all that is folded unfolded, but for paper. Of the pages of source
 // files, which are all of one kind, three are looked at. Speaks TAP; NPM_FOLDER
 // has the packages.
 import { execFileSync } from "node:child_process";
@@ -40,6 +41,21 @@ async function tooWide(media, width) {
     return needed <= width ? [] : [`${media}: ${needed} of ${width} pixels`];
 }
 
+// Whoever has set the screen to dark gets white paper; and nobody unfolds it.
+async function paperLacks() {
+    await page.emulateMedia({ media: "print", colorScheme: "dark" });
+    return page.evaluate(() => {
+        const faults = [];
+        const colour = getComputedStyle(document.body).backgroundColor;
+        if (colour !== "rgb(255, 255, 255)")
+            faults.push(`print: the paper is ${colour}`);
+        for (const answer of document.querySelectorAll("li details > p"))
+            if (!answer.checkVisibility())
+                faults.push(`print: folded: ${answer.textContent}`);
+        return faults;
+    });
+}
+
 async function axeFinds(colorScheme, only) {
     await page.emulateMedia({ media: "screen", colorScheme });
     await page.setViewportSize({ width: DESK, height: 800 });
@@ -55,6 +71,7 @@ let count = 0;
 for (const name of names) {
     const faults = [];
     await page.goto(pathToFileURL(join(book, name)).href);
+    faults.push(...await paperLacks());
     await page.evaluate(() => {
         for (const folded of document.querySelectorAll("details"))
             folded.open = true;
