@@ -32,35 +32,71 @@ enum { NO_JUDGE = 70 };
 enum { BUSY_YIELDS = 1000000 };
 
 /* What a student can have written into an out field has no bound; this has. */
-enum { TEXT_MAX = 1000 };
+enum { TEXT_MAX = 1000, LINE_MAX_BYTES = 4 * TEXT_MAX };
 
 /* ---- The channel ------------------------------------------------------- */
 
 static FILE *from_judge;
 static char secret[SECRET_LENGTH + 2]; /* each line begins with it */
 
-static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* Unbuffered: what was told is told, however the process ends. */
-static void tell(const char *format, ...)
+static void send_bytes(const char *bytes, size_t length)
 {
-    char line[4 * TEXT_MAX];
-    int length = snprintf(line, sizeof line, "%s ", secret);
-    va_list arguments;
-
-    va_start(arguments, format);
-    length += vsnprintf(line + length, sizeof line - (size_t)length, format,
-                        arguments);
-    va_end(arguments);
-    for (int sent = 0; sent < length;) {
-        ssize_t n = write(CHANNEL, line + sent, (size_t)(length - sent));
+    for (size_t sent = 0; sent < length;) {
+        ssize_t n = write(CHANNEL, bytes + sent, length - sent);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             _exit(NO_JUDGE);
-        sent += (int)n;
+        sent += (size_t)n;
     }
+}
+
+static size_t make_line(char *line, const char *format, va_list arguments)
+{
+    size_t length = (size_t)snprintf(line, LINE_MAX_BYTES, "%s ", secret);
+
+    return length + (size_t)vsnprintf(line + length, LINE_MAX_BYTES - length,
+                                      format, arguments);
+}
+
+/* Lines to be sent before the next one. */
+static char later[16 * LINE_MAX_BYTES];
+static size_t later_length;
+
+static void send_later_lines(void)
+{
+    send_bytes(later, later_length);
+    later_length = 0;
+}
+
+static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void tell_later(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+/* At once: what was told is told, however the process ends. */
+static void tell(const char *format, ...)
+{
+    char line[LINE_MAX_BYTES];
+    va_list arguments;
+
+    va_start(arguments, format);
+    size_t length = make_line(line, format, arguments);
+    va_end(arguments);
+    send_later_lines();
+    send_bytes(line, length);
+}
+
+/* With the next one: thousands of results are told faster together. */
+static void tell_later(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    later_length += make_line(later + later_length, format, arguments);
+    va_end(arguments);
+    if (later_length > sizeof later - LINE_MAX_BYTES)
+        send_later_lines();
 }
 
 /* The text's word, cut to what fits into a line; never freed by the caller. */
@@ -580,12 +616,12 @@ void driver_run(async_fn *fn, void *job, const char *name)
 
 void driver_out_text(size_t i, const char *field, const char *value)
 {
-    tell("out %zu %s %s\n", i, field, as_word(value));
+    tell_later("out %zu %s %s\n", i, field, as_word(value));
 }
 
 void driver_out_number(size_t i, const char *field, long value)
 {
-    tell("out %zu %s =%ld\n", i, field, value);
+    tell_later("out %zu %s =%ld\n", i, field, value);
 }
 
 /* ---- main -------------------------------------------------------------- */

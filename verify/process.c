@@ -26,9 +26,9 @@
 #include <unistd.h>
 
 enum {
-    TICK_MS = 20,      /* how often limits are looked after */
-    ANSWER_LOOKS = 10, /* how long a program may tell what it does */
-    GONE_SECONDS = 10, /* what takes longer to die cannot be killed */
+    TICK_MS = 20,       /* how often limits are looked after */
+    ANSWER_LOOKS = 100, /* how long a program may tell what it does */
+    GONE_SECONDS = 10,  /* what takes longer to die cannot be killed */
     KEPT_BYTES = 64 * 1024
 };
 
@@ -445,17 +445,19 @@ static enum ending limit_reached(const struct process *process)
 }
 
 /* The runtime answers SIGQUIT with a table of its tasks. It has some time for
-   it, and is not waited for if it says nothing. */
+   it, also where it is not let run at once; and is not waited for if it says
+   nothing and could not. */
 static void ask_what_it_does(struct process *process)
 {
-    size_t before;
+    size_t first = process->err.total, before;
 
     sandbox_signal(SIGQUIT);
     for (int i = 0; i < ANSWER_LOOKS; i++) {
         before = process->err.total;
         poll(NULL, 0, TICK_MS);
         process_drain(process);
-        if (i >= 2 && process->err.total == before)
+        bool silent = i >= 2 && process->err.total == before;
+        if (silent && (before > first || !sandbox_look().can_run))
             return;
     }
 }
@@ -543,7 +545,8 @@ bool process_wait(struct process *process)
         int n = poll(fds, 4, closing ? 1 : TICK_MS), before = process->looks;
 
         stop_if_interrupted(process);
-        process_drain(process);
+        if (fds[1].revents || fds[2].revents)
+            process_drain(process);
         /* On every turn: who speaks all the time has limits, too. */
         watch(process);
         if (process->ending != RUNNING)
