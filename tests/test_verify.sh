@@ -94,6 +94,46 @@ failure_block() {
     return 1
 }
 
+# misnamed FILE: a submission with only that; it is told, and not graded.
+misnamed() {
+    mkdir -p "$folder/misnamed/$(dirname "$1")"
+    cp solutions/02_gather.c "$folder/misnamed/$1"
+    said 2 "likely $1 was meant: the file has to be 02_gather.c" \
+        --exercise 2 --submission "$folder/misnamed"
+}
+
+# Another exercise's file, or nothing, is not taken for it.
+nothing_like_it() {
+    mkdir "$folder/other"
+    cp solutions/09_fix_no_semaphore.c "$folder/other"
+    verify --exercise 10 --submission "$folder/other" >"$report" 2>&1
+    expect_status 2 || return 1
+    grep -q '^NOT HANDED IN 0/10$' "$report" && ! grep -q 'likely' "$report"
+}
+
+# before WORDS LINE: what is said of the solution with that line before it.
+before() {
+    mkdir "$folder/before"
+    { printf '%s\n' "$2" && cat solutions/02_gather.c; } \
+        >"$folder/before/02_gather.c"
+    said 2 "$1" --exercise 2 --submission "$folder/before"
+}
+
+# Editors of other systems write a byte order mark, or carriage returns.
+from_windows() {
+    { printf '\357\273\277' && sed 's/$/\r/' solutions/02_gather.c; } \
+        >"$folder/windows.c"
+    passes 02_gather "$folder/windows.c" --seed 1
+}
+
+in_utf_16() {
+    mkdir "$folder/wide"
+    { printf '\377\376' && sed 's/./&\x00/g' solutions/02_gather.c; } \
+        >"$folder/wide/02_gather.c"
+    said 2 'have two bytes each: save it as UTF-8' \
+        --exercise 2 --submission "$folder/wide"
+}
+
 short_replay() {
     verify --exercise 1 --submission exercises --grade-unstarted --seed 7 \
         >"$report" 2>&1
@@ -670,6 +710,16 @@ beside check 'an exercise that cannot be graded does not stop the others' \
     mixed_submission
 beside check 'the same seed gives the same report, another one does not' same_again
 beside check 'a failure says what was asked and seen, and what to do' failure_block
+for name in '02_Gather (1).c' 02_gather.cpp 'C:\hw\02_gather.c' \
+    week3/02_gather.c gather.c; do
+    beside check "not handed in, but there is $name" misnamed "$name"
+done
+beside check 'a file of another exercise is not meant' nothing_like_it
+beside check 'C++ is told' before '<iostream> is C++' '#include <iostream>'
+beside check 'a header of its own is told' \
+    before 'only 02_gather.c is compiled' '#include "helper.h"'
+beside check 'a file from Windows passes' from_windows
+beside check 'a file in UTF-16 is told' in_utf_16
 beside check 'the replay command of the own exercises is short' short_replay
 for call in 'nanosleep(\&t, NULL)' 'usleep(50000)' 'poll(NULL, 0, 50)' \
     'sleep(1)' 'clock_nanosleep(CLOCK_MONOTONIC, 0, \&t, NULL)' \

@@ -465,6 +465,45 @@ static bool is_first_error(const struct build *build, const char *flag)
     return at && memmem(at, strcspn(at, "\n"), flag, strlen(flag));
 }
 
+/* What was not found to be included; "" if that is not the first error. */
+static void missing_header(const struct build *build, struct text *header)
+{
+    static const char phrase[] = "error: ";
+    const char *at = strstr(text_chars(&build->messages), phrase);
+
+    if (!is_first_error(build, "o such file or directory") &&
+        !is_first_error(build, "file not found"))
+        return;
+    at += strlen(phrase);
+    at += *at == '\'';
+    text_add_visible(header, at, strcspn(at, ":'\n"), 60);
+}
+
+static void explain_any_error(struct build *build)
+{
+    struct text header = {0};
+
+    missing_header(build, &header);
+    if (is_first_error(build, "stray '\\377'") ||
+        is_first_error(build, "UTF-16"))
+        text_add(&build->likely,
+                 "its characters have two bytes each: save it as UTF-8");
+    else if (header.length && !strchr(header.chars, '.'))
+        text_add(&build->likely, "<%s> is C++; the exercises are written in C",
+                 header.chars);
+    else if (header.length)
+        text_add(&build->likely,
+                 "of a submission only %s.c is compiled, with its own header: "
+                 "what it needs of %s belongs into it",
+                 build->grader->name, header.chars);
+    else
+        text_add(&build->likely,
+                 "the first message is the one to read; make exercise%d shows "
+                 "them all",
+                 build->grader->number);
+    text_free(&header);
+}
+
 static void explain_compile_error(struct build *build)
 {
     const char *name = build->grader->name;
@@ -489,10 +528,7 @@ static void explain_compile_error(struct build *build)
         text_add(&build->problem, "it does not compile");
         if (line)
             text_add(&build->problem, " (%s.c:%d)", name, line);
-        text_add(&build->likely,
-                 "the first message is the one to read; make exercise%d shows "
-                 "them all",
-                 build->grader->number);
+        explain_any_error(build);
     }
 }
 
@@ -529,19 +565,16 @@ static enum outcome compile_plain(struct build *build)
                : BUILT;
 }
 
-/* From the same tokens as the plain program: no #ifdef can tell the two apart.
-   Its warnings have been told. */
-static enum outcome compile_sanitized(struct build *build)
+/* The sanitized program is made from the same tokens as the plain one, so that
+   no #ifdef can tell the two apart. */
+static enum outcome preprocess(struct build *build)
 {
-    char source[128], object[128], tokens[128];
-    const char *preprocess[] = {OWN_OPTIONS, "-E", "-o", tokens, source, NULL};
-    const char *more[] = {"-w", "-c", "-o", object, tokens, NULL};
+    char source[128], tokens[128];
+    const char *more[] = {OWN_OPTIONS, "-E", "-o", tokens, source, NULL};
 
     snprintf(source, sizeof source, "%s.c", build->grader->name);
     snprintf(tokens, sizeof tokens, "sanitized/%s.i", build->grader->name);
-    snprintf(object, sizeof object, "sanitized/%s.o", build->grader->name);
-    enum outcome outcome = run_compiler(build, false, preprocess);
-    return outcome == BUILT ? run_compiler(build, true, more) : outcome;
+    return run_compiler(build, false, more);
 }
 
 /* Of the C library's ways to sleep, and the runtime's, see driver.c. */
@@ -551,17 +584,20 @@ static enum outcome compile_sanitized(struct build *build)
         "-Wl,--wrap=sleep", "-Wl,--wrap=usleep", "-Wl,--wrap=poll",            \
         "-Wl,--wrap=ppoll", "-Wl,--wrap=select", "-Wl,--wrap=pselect"
 
+/* The sanitized program is compiled on the way: its warnings have been told,
+   and each call of the compiler costs a sandbox. */
 static enum outcome link_program(struct build *build, bool sanitized)
 {
     const char *kind = kind_of(sanitized), *name = build->grader->name;
-    char object[128], grader[128], driver[128], library[128];
+    char input[128], grader[128], driver[128], library[128];
     char llm[LLM_LIBRARIES][128];
     const char *more[32] = {
-        "-o",    build_program_path(sanitized), driver, grader, object,
-        WRAPPED, "-Wl,--whole-archive",         library};
+        "-w",  "-o",    build_program_path(sanitized), driver, grader,
+        input, WRAPPED, "-Wl,--whole-archive",         library};
     size_t n = 0;
 
-    snprintf(object, sizeof object, "%s/%s.o", kind, name);
+    snprintf(input, sizeof input, "%s/%s.%s", kind, name,
+             sanitized ? "i" : "o");
     snprintf(grader, sizeof grader, "%s/grader.o", kind);
     snprintf(driver, sizeof driver, "%s/driver.o", kind);
     snprintf(library, sizeof library, "%s/libasync.a", kind);
@@ -595,8 +631,7 @@ enum outcome build_program(struct build *build, bool sanitized)
                  build->grader->number);
         return NOT_BUILT;
     }
-    enum outcome outcome =
-        sanitized ? compile_sanitized(build) : compile_plain(build);
+    enum outcome outcome = sanitized ? preprocess(build) : compile_plain(build);
     if (outcome != BUILT)
         return outcome;
     /* A linker that succeeds has nothing to add to the compiler's warnings. */

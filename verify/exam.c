@@ -2,6 +2,7 @@
  * exam.c - holding an exam: the file, the program, one check after another.
  */
 #include "exam.h"
+#include "misnamed.h"
 #include "skeleton.h"
 #include "words.h"
 
@@ -228,8 +229,10 @@ static bool have_sanitized(struct exam *exam)
         saw(exam, "it does not compile with -fsanitize=address");
         likely(exam, "it does on purpose something else there");
     } else {
-        give_up(exam, INCONCLUSIVE,
-                "there is no AddressSanitizer on this machine");
+        give_up(exam, INCONCLUSIVE, "%s",
+                exam->build.kit->sanitized
+                    ? "there is no AddressSanitizer on this machine"
+                    : "it needs AddressSanitizer: --sanitized was not given");
     }
     return false;
 }
@@ -518,6 +521,14 @@ static const struct played *concurrent(const struct exam *exam)
     return best;
 }
 
+/* Nobody is to wait long for what earns no points: a tenth of a second. */
+static int64_t speed_for(const struct scenario *scenario)
+{
+    int64_t speed = 10 * slowest(scenario) / SECOND;
+
+    return speed > 10 ? speed : 10;
+}
+
 /*
  * For those who want to see it and not only to be told: such a scenario once
  * more, in real time. It earns no points, since a busy machine is slow.
@@ -532,10 +543,11 @@ static void run_for_real(struct exam *exam)
         return;
     again = (struct played){.scenario = played->scenario};
     again.scenario.gate = 0;
-    again.scenario.real = true;
+    again.scenario.speed = speed_for(&played->scenario);
     exam->current = &unused;
     if (try_once(exam, &again) && again.run.complete) {
-        exam->waiting = (double)sum_of(&again.scenario) / 1e9 / REAL_SPEED;
+        exam->waiting = (double)sum_of(&again.scenario) / 1e9 /
+                        (double)again.scenario.speed;
         exam->waited = again.run.lasted;
     }
     exam->current = NULL;
@@ -608,6 +620,7 @@ void exam_hold(struct exam *exam, const struct grader *grader,
     int err = read_source(exam, &source);
     if (err == -ENOENT) {
         exam->state = NOT_HANDED_IN;
+        explain_misnamed(&exam->build.likely, submission, grader->name);
     } else if (err) {
         refuse_file(exam, err);
     } else if (!grade_unstarted && skeleton_is(grader->name, &source)) {

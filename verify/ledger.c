@@ -178,26 +178,24 @@ static bool cancel_is_due(const struct run *run, int64_t by)
            run->returned_at == NEVER;
 }
 
-static void answer_call(struct run *run, struct call *call)
+static void answer_call(struct run *run, struct call *call, struct text *lines)
 {
     const struct answer *answer = answer_of(run, call);
     char *word = word_of(answer->text);
-    struct text line = {0};
 
     call->ended = call->due > run->now ? call->due : run->now;
     run->in_flight--;
-    text_add(&line, "end %zu %d %s\n", (size_t)(call - run->calls) + 1,
+    text_add(lines, "end %zu %d %s\n", (size_t)(call - run->calls) + 1,
              answer->err, word ? word : "-");
-    tell(run, text_chars(&line));
-    text_free(&line);
     free(word);
 }
 
 /* Waits until that moment has come, in real time. */
 static void wait_for_real(const struct run *run, int64_t until)
 {
-    double rest =
-        run->began + (double)until / 1e9 / REAL_SPEED - real_seconds();
+    double rest = run->began +
+                  (double)until / 1e9 / (double)run->scenario->speed -
+                  real_seconds();
     struct timespec time = {(time_t)rest,
                             (long)((rest - (double)(time_t)rest) * 1e9)};
 
@@ -208,9 +206,9 @@ static void wait_for_real(const struct run *run, int64_t until)
 /* Everything that happens up to a moment, in its order; then it is then. */
 static void advance(struct run *run, int64_t to)
 {
-    char line[64];
+    struct text lines = {0}; /* told at once: each time costs a switch */
 
-    if (run->scenario->real)
+    if (run->scenario->speed)
         wait_for_real(run, to);
     for (;;) {
         struct call *call = next_due(run);
@@ -219,16 +217,17 @@ static void advance(struct run *run, int64_t to)
         if (cancel_is_due(run, answers ? call->due : to)) {
             int64_t at = run->scenario->cancel_at;
             run->cancelled_at = at > run->now ? at : run->now;
-            tell(run, "cancel\n");
+            text_add(&lines, "cancel\n");
         } else if (answers) {
-            answer_call(run, call);
+            answer_call(run, call, &lines);
         } else {
             break;
         }
     }
     set_clock(run, to);
-    snprintf(line, sizeof line, "time %" PRId64 "\n", run->now);
-    tell(run, line);
+    text_add(&lines, "time %" PRId64 "\n", run->now);
+    tell(run, text_chars(&lines));
+    text_free(&lines);
 }
 
 /* The earliest moment at which anything happens by our doing. */

@@ -31,13 +31,11 @@ struct scenario {
     const char *gated; /* it is for this operation only; NULL: for all */
     int64_t cancel_at; /* when the student's function is cancelled; 0: never */
     bool sanitized;    /* under AddressSanitizer and LeakSanitizer */
-    bool real;         /* the clock goes on in real time, only faster */
+    int64_t speed;     /* the clock goes on in real time, so much faster; 0:
+                          it is the judge's */
     struct text parameters; /* lines for the driver */
     struct web web;         /* a server; then the clock is the real one */
 };
-
-/* How much faster: nobody is to wait long for what earns no points. */
-enum { REAL_SPEED = 10 };
 
 /* ---- Seen -------------------------------------------------------------- */
 

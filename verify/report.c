@@ -461,6 +461,7 @@ static void print_missing(const struct exam *exam)
     text_add_visible(&problem, exam->submission, strlen(exam->submission), 200);
     print_unjudged(exam, "NOT HANDED IN");
     paragraph("seen", text_chars(&problem));
+    paragraph("likely", text_chars(&exam->build.likely));
     text_free(&problem);
     if (is_default(exam)) {
         text_add(&problem, "make reset%d brings the skeleton back",
