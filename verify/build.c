@@ -7,6 +7,7 @@
  * that brings its own async_gather() does not link.
  */
 #include "build.h"
+#include "assembler.h"
 #include "object.h"
 
 #include <stdio.h>
@@ -31,6 +32,9 @@ static const char *kind_of(bool sanitized)
 }
 
 /* ---- The private folder ------------------------------------------------ */
+
+/* A file of 256 KiB, and headers of the system. */
+enum { TOKENS_MAX_BYTES = 16 * 1024 * 1024 };
 
 /* In the linker's order: each may use those behind it. */
 static const char *const llm_libraries[] = {"libllm.a", "libasync_curl.a",
@@ -538,20 +542,74 @@ static void explain_compile_error(struct build *build)
         "-fdiagnostics-color=never", /* Whoever does these two crashes. */     \
         "-Werror=incompatible-pointer-types", "-Werror=return-type"
 
-static enum outcome compile_plain(struct build *build)
+/* Once more from the file itself: only there does the compiler know of macros,
+   and so can point at the right column. */
+static void retell_messages(struct build *build, const char *source)
+{
+    const char *more[] = {OWN_OPTIONS,        "-c",   "-o",
+                          "plain/messages.o", source, NULL};
+    struct text first = build->messages;
+
+    build->messages = (struct text){0};
+    run_compiler(build, false, more);
+    if (build->messages.length) {
+        text_free(&first);
+        return;
+    }
+    text_free(&build->messages);
+    build->messages = first;
+}
+
+/* Both programs are made from the same tokens, which are kept: nothing can tell
+   the two apart, neither #ifdef nor __has_include of what the first one left.
+ */
+static enum outcome compile(struct build *build)
 {
     char source[128], object[128], list[128];
-    const char *more[] = {OWN_OPTIONS, "-MD",  "-MF",  list, "-c",
-                          "-o",        object, source, NULL};
+    const char *more[] = {OWN_OPTIONS, "-save-temps=obj",
+                          "-MD",       "-MF",
+                          list,        "-c",
+                          "-o",        object,
+                          source,      NULL};
 
     snprintf(source, sizeof source, "%s.c", build->grader->name);
     snprintf(list, sizeof list, "%s.d", build->grader->name);
     snprintf(object, sizeof object, "plain/%s.o", build->grader->name);
     enum outcome outcome = run_compiler(build, false, more);
+    if (outcome != NOT_BUILT && !build->problem.length &&
+        build->messages.length)
+        retell_messages(build, source);
     if (outcome == REFUSED && !build->problem.length) {
         keep_errors(&build->messages);
         explain_compile_error(build);
     }
+    return outcome;
+}
+
+static bool has_assembler(struct build *build)
+{
+    char name[128];
+    struct text tokens = {0};
+
+    snprintf(name, sizeof name, "plain/%s.i", build->grader->name);
+    bool found =
+        text_read_file(&tokens, path_in(build->folder.chars, name).chars,
+                       TOKENS_MAX_BYTES) ||
+        assembler_is_used(text_chars(&tokens));
+
+    text_free(&tokens);
+    if (found) {
+        text_add(&build->problem, "it uses assembler");
+        text_add(&build->likely, "the exercises are written in C");
+    }
+    return found;
+}
+
+static enum outcome compile_plain(struct build *build)
+{
+    char object[128];
+    enum outcome outcome = compile(build);
+
     if (outcome != BUILT)
         return outcome;
     keep_warnings(build);
@@ -559,22 +617,11 @@ static enum outcome compile_plain(struct build *build)
         text_add(&build->problem, "it includes a file of the kit");
         return REFUSED;
     }
-    return object_is_refused(path_in(build->folder.chars, object).chars,
-                             &build->problem, &build->likely)
-               ? REFUSED
-               : BUILT;
-}
-
-/* The sanitized program is made from the same tokens as the plain one, so that
-   no #ifdef can tell the two apart. */
-static enum outcome preprocess(struct build *build)
-{
-    char source[128], tokens[128];
-    const char *more[] = {OWN_OPTIONS, "-E", "-o", tokens, source, NULL};
-
-    snprintf(source, sizeof source, "%s.c", build->grader->name);
-    snprintf(tokens, sizeof tokens, "sanitized/%s.i", build->grader->name);
-    return run_compiler(build, false, more);
+    snprintf(object, sizeof object, "plain/%s.o", build->grader->name);
+    bool refused = has_assembler(build) ||
+                   object_is_refused(path_in(build->folder.chars, object).chars,
+                                     &build->problem, &build->likely);
+    return refused ? REFUSED : BUILT;
 }
 
 /* Of the C library's ways to sleep, and the runtime's, see driver.c. */
@@ -596,8 +643,7 @@ static enum outcome link_program(struct build *build, bool sanitized)
         input, WRAPPED, "-Wl,--whole-archive",         library};
     size_t n = 0;
 
-    snprintf(input, sizeof input, "%s/%s.%s", kind, name,
-             sanitized ? "i" : "o");
+    snprintf(input, sizeof input, "plain/%s.%s", name, sanitized ? "i" : "o");
     snprintf(grader, sizeof grader, "%s/grader.o", kind);
     snprintf(driver, sizeof driver, "%s/driver.o", kind);
     snprintf(library, sizeof library, "%s/libasync.a", kind);
@@ -631,7 +677,7 @@ enum outcome build_program(struct build *build, bool sanitized)
                  build->grader->number);
         return NOT_BUILT;
     }
-    enum outcome outcome = sanitized ? preprocess(build) : compile_plain(build);
+    enum outcome outcome = sanitized ? BUILT : compile_plain(build);
     if (outcome != BUILT)
         return outcome;
     /* A linker that succeeds has nothing to add to the compiler's warnings. */

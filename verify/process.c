@@ -111,6 +111,9 @@ static void set_limits(const struct limits *limits)
     limit(RLIMIT_CPU, cpu, cpu + 1);
     limit(RLIMIT_FSIZE, limits->file, limits->file);
     limit(RLIMIT_CORE, 0, 0);
+    /* Files that are mapped nowhere count as nobody's memory. */
+    rlim_t files = 256 + 4 * (rlim_t)limits->processes;
+    limit(RLIMIT_NOFILE, files, files);
 #ifdef RLIMIT_NPROC
     size_t processes = sandbox_process_limit(limits->processes);
     if (processes)
