@@ -70,6 +70,7 @@ static int get_url(void *job)
     struct get *get = job;
     int number = atoi(strrchr(get->url, '/') + 1);
 
+    get->body = NULL;
     int err = async_sleep(0.1 * number);
     if (err)
         return err;

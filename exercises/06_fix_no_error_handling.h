@@ -33,9 +33,10 @@ struct item_batch {
 
 /*
  * get is a coroutine: int get(void *get). Its job is one struct get; it
- * suspends until the answer is there, writes body and returns 0, or fails and
- * returns a negative error code. The body is allocated with malloc(); whoever
- * made the request frees it. It is what the server sent: it should be JSON like
+ * suspends until the answer is there, writes body and returns 0, or fails, and
+ * returns a negative error code, and body is NULL. The body is allocated with
+ * malloc(); whoever made the request frees it. It is what the server sent: it
+ * should be JSON like
  * {"id": 7, "title": "..."}, and may be anything.
  */
 

@@ -198,6 +198,8 @@ static bool fails_before(struct exam *exam, size_t slow)
         return false;
     if (run->returned == answer->err && run->open_at_return == 0)
         return all_awaited(exam, run);
+    if (run->returned == 0 && !all_awaited(exam, run))
+        return false;
     saw(exam, "call_all returned %s at %s, with %s in flight",
         error_name(run->returned), in_seconds(run->returned_at),
         counted(run->open_at_return, "call"));

@@ -110,7 +110,11 @@ static bool fetched(struct exam *exam, const struct run *run, size_t i)
     size_t suspending = calls_of(run, "client_get", i);
     size_t blocking = calls_of(run, "requests_get", i);
 
-    if (blocking > 0) {
+    if (blocking > 0 && run->blocked == 0) {
+        saw(exam, "page %zu was fetched with requests_get", i);
+        likely(exam, "it keeps a thread of its own waiting: client_get does "
+                     "the same, and needs none");
+    } else if (blocking > 0) {
         saw(exam,
             "page %zu was fetched with requests_get; for %s in all "
             "nobody else could run",
@@ -169,8 +173,11 @@ static bool begun_in_time(struct exam *exam, const struct run *run, size_t i)
     if (thousandfold(call->begun, pause))
         likely(exam, "waited 1000 times too long: async_sleep takes seconds");
     else if (call->begun > pause)
-        likely(exam, "it waited for other visits, too: something blocks the "
-                     "thread");
+        likely(exam, run->blocked > 0
+                         ? "it waited for other visits, too: something blocks "
+                           "the thread"
+                         : "a further wait, or one with something else than "
+                           "page->pause");
     else
         likely(exam, "no pause before the fetch, or one that is cut to whole "
                      "seconds: async_sleep(page->pause)");

@@ -248,7 +248,16 @@ static bool waits_for_all(struct exam *exam)
 
 /* ---- The total --------------------------------------------------------- */
 
-static const char *why_wrong_total(const char *seen, int cents)
+static bool is_one_price(const struct answer *answers, const char *seen)
+{
+    for (size_t i = 0; i < DRINKS; i++)
+        if (strcmp(answers[i].text, seen) == 0)
+            return true;
+    return false;
+}
+
+static const char *why_wrong_total(const struct answer *answers,
+                                   const char *seen, int cents)
 {
     double total = strtod(seen, NULL);
 
@@ -257,6 +266,9 @@ static const char *why_wrong_total(const char *seen, int cents)
                "wait, and 0 until then";
     if (strstr(seen, ".00") && cents % 100 != 0)
         return "whole numbers: is there an int on the way? A price is a double";
+    if (is_one_price(answers, seen))
+        return "that is one price alone: is each added to the others, with +=, "
+               "when it is there?";
     if (total < cents / 100.0)
         return "some were not there yet when they were added up, or left out";
     return "too much: each price counts once";
@@ -279,7 +291,7 @@ static bool right_total(struct exam *exam, const struct run *run)
     if (!right) {
         saw(exam, "total is %s; the prices were %s = %s", seen ? seen : "?",
             text_chars(&prices), wanted);
-        likely(exam, "%s", why_wrong_total(seen ? seen : "0", cents));
+        likely(exam, "%s", why_wrong_total(answers, seen ? seen : "0", cents));
     }
     text_free(&prices);
     return right;
@@ -294,6 +306,10 @@ static bool adds_up(struct exam *exam, struct scenario *scenario)
         return false;
     if (run->returned != 0)
         return succeeded(exam, run);
+    for (size_t i = 0; i < DRINKS; i++)
+        if (call_of(run, "fetch_price", i) &&
+            call_of(run, "fetch_price", i)->gone != NEVER)
+            return done_once(exam, run, "fetch_price", i);
     return right_total(exam, run);
 }
 

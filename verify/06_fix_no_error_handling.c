@@ -19,7 +19,7 @@ static struct item *items;
 /* Not by asprintf(): a leak would be told without the caller's line. */
 static char *body_of(const char *form, const char *title)
 {
-    enum { SIZE = 200 };
+    enum { SIZE = 400 };
     static const struct {
         const char *name, *format;
     } forms[] = {
@@ -29,6 +29,7 @@ static char *body_of(const char *form, const char *title)
                     "\"title\":\"\\\"%s\\\" \\u0026 more\"}"},
         {"cut off", "{\"id\": 7, \"title\": \"%s"},
         {"HTML", "<html><title>%s</title></html>"},
+        {"a long page of HTML", "<html><title>%s</title>%0200d</html>"},
         {"without a title", "{\"by\": {\"title\": \"Dr.\"}, \"name\": \"%s\"}"},
         {"with a number as its title", "{\"id\": 7, \"title\": 42}"},
         {"an array", "[\"title\", \"%s\"]"},
@@ -39,7 +40,7 @@ static char *body_of(const char *form, const char *title)
         abort();
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
         if (strcmp(form, forms[i].name) == 0)
-            snprintf(body, SIZE, forms[i].format, title);
+            snprintf(body, SIZE, forms[i].format, title, 0);
     return body;
 }
 
@@ -54,6 +55,7 @@ static int get(void *job)
         i++;
     if (i >= driver_n())
         return driver_stray("get", i == driver_n() ? (long)i : -1);
+    get->body = NULL;
     int err = driver_call("get", i, &answer);
     if (err)
         return err;
@@ -111,14 +113,14 @@ void driver_main(void)
 /* Before any other request ends. */
 #define EARLY (50 * MILLISECOND)
 
-enum { ITEMS = 5 };
+enum { ITEMS = 5, ERROR_SIZE = 128 };
 
 /* ---- Scenarios --------------------------------------------------------- */
 
 static const char *const good_forms[] = {"plain", "escaped"};
 static const char *const bad_forms[] = {
-    "cut off",  "HTML", "without a title", "with a number as its title",
-    "an array", "empty"};
+    "cut off",  "HTML",  "without a title",    "with a number as its title",
+    "an array", "empty", "a long page of HTML"};
 enum { BAD_FORMS = sizeof bad_forms / sizeof bad_forms[0] };
 
 /* Items whose bodies have these forms, from the first on; the others are good,
@@ -218,6 +220,18 @@ static void title_of(const struct run *run, size_t i, char *title, size_t size)
     snprintf(title, size, i % 2 ? "\"%s\" & more" : "%s", secret);
 }
 
+static bool has_no_error(struct exam *exam, const struct run *run, size_t i)
+{
+    const char *error = out_of(run, i, "error");
+
+    if (error && !*error)
+        return true;
+    saw(exam, "item %zu has succeeded, and has the error %s", i, quoted(error));
+    likely(exam, "error says why an item failed; it is \"\" of one that did "
+                 "not");
+    return false;
+}
+
 static bool is_good(struct exam *exam, const struct run *run, size_t i)
 {
     const char *title = out_of(run, i, "title");
@@ -226,7 +240,7 @@ static bool is_good(struct exam *exam, const struct run *run, size_t i)
     title_of(run, i, wanted, sizeof wanted);
     if (number_of(run, i, "success") == 1 && title &&
         strcmp(title, wanted) == 0)
-        return true;
+        return has_no_error(exam, run, i);
     saw(exam,
         "item %zu has success %s and title %s; its body was good, and "
         "the title %s",
@@ -238,12 +252,31 @@ static bool is_good(struct exam *exam, const struct run *run, size_t i)
         likely(exam, "a title from further inside, found by searching the "
                      "text: cJSON_GetObjectItemCaseSensitive() looks into one "
                      "object");
+    else if (*title == '"' && title[1] && strcmp(title, wanted) != 0 &&
+             strlen(title) > strlen(wanted))
+        likely(exam, "cJSON_Print() writes JSON, with quotation marks and "
+                     "backslashes: the string itself is in valuestring");
+    else if (strncmp(title, wanted, strlen(title)) == 0 &&
+             strlen(title) < strlen(wanted))
+        likely(exam, "cut: a title may be of any length; strdup() gives it as "
+                     "much memory as it needs");
     else if (strcmp(title, wanted) == 0)
         likely(exam, "success is true for an item whose title is there");
     else
         likely(exam, "the title of another item, or a pointer into what "
                      "cJSON_Delete() has freed: strdup() it, and let each "
                      "request have a struct get of its own");
+    return false;
+}
+
+static bool has_its_end(struct exam *exam, size_t i, const char *error)
+{
+    if (strlen(error) < ERROR_SIZE)
+        return true;
+    saw(exam, "none of the %d bytes of item %zu's error is a '\\0'", ERROR_SIZE,
+        i);
+    likely(exam, "longer than the array that it stands in: snprintf() cuts, "
+                 "and writes a '\\0' also then");
     return false;
 }
 
@@ -255,7 +288,7 @@ static bool is_failed(struct exam *exam, const struct run *run, size_t i,
     bool success = number_of(run, i, "success") != 0;
 
     if (!success && !title && error && *error)
-        return true;
+        return has_its_end(exam, i, error);
     saw(exam, "item %zu has success %s, title %s and error %s; %s", i,
         success ? "true" : "false", quoted(title), quoted(error), what);
     if (title)

@@ -171,7 +171,7 @@ static bool waits_double(struct exam *exam)
           in_seconds(2 * base), in_seconds(4 * base), in_seconds(8 * base));
     const struct run *run =
         play(exam, failing(exam, BACKOFF_JOBS, BACKOFF_WAITS, base, NO_LIMIT));
-    return run && right_job(exam, run) &&
+    return run && right_job(exam, run) && begins_at_once(exam, run) &&
            backs_off(exam, run, "send", BACKOFF_WAITS, base, NO_LIMIT) &&
            all_awaited(exam, run);
 }

@@ -183,7 +183,7 @@ static bool succeeds_at(struct exam *exam, size_t nth)
           RETRIES, nth + 1);
     const struct run *run = play(exam, scenario);
     return run && attempted(exam, run, nth + 1) && succeeded(exam, run) &&
-           no_wait_at_the_end(exam, run);
+           begins_at_once(exam, run) && no_wait_at_the_end(exam, run);
 }
 
 static bool success_ends_it(struct exam *exam)

@@ -7,6 +7,7 @@
  * grow more slowly fall below, after four of them even with half more.
  */
 #include "backoff.h"
+#include "text.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -57,18 +58,49 @@ static bool grow_by(const struct waits *waits, size_t n, int64_t step)
     return true;
 }
 
+static bool whole_seconds(const struct waits *waits, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        if (waits[k].longest % SECOND != 0 || waits[k].shortest % SECOND != 0)
+            return false;
+    return true;
+}
+
+static bool shrinks(const struct waits *waits, size_t n)
+{
+    for (size_t k = 1; k < n; k++)
+        if (waits[k].longest < waits[k - 1].shortest / 10 * 9)
+            return true;
+    return false;
+}
+
 static const char *name_mistake(const struct waits *waits, size_t n,
                                 int64_t base)
 {
     int64_t first = waits[0].longest;
 
+    if (waits[0].shortest < -1000)
+        return "attempts overlap: the next begins when the one before has "
+               "failed, and the wait is over";
     if (n > 1 && first <= 1000 && waits[1].longest <= 1000)
-        return "no wait between the attempts: async_sleep(base_delay) before "
-               "the first retry, and twice as long each time";
+        return "no wait between the attempts, or one that is cut to 0 s: "
+               "async_sleep(base_delay) before the first retry, and twice as "
+               "long each time";
+    if (whole_seconds(waits, n))
+        return "whole seconds: is there an int on the way? A wait is a double";
     if (first <= 1000)
         return "no wait before the first retry: it is base_delay";
     if (about(first, 1000 * base))
         return "1000 times too long: async_sleep() takes seconds";
+    if (first > 4 * base && waits[0].shortest < 2 * base)
+        return "one waits longer because of another: is the wait a static or a "
+               "global variable? Each call needs its own";
+    if (first > base / 10 * 16 && waits[0].shortest < base / 10 * 15)
+        return "the random part is too large: it makes a wait longer by half "
+               "of it at most";
+    if (shrinks(waits, n))
+        return "a wait is shorter than the one before it: each is to be twice "
+               "as long, up to max_delay if there is one";
     if (n > 1 && grow_by(waits, n, 0))
         return "the wait stays the same: each is to be twice as long as the "
                "one before";

@@ -72,6 +72,9 @@ static bool explain_returned(struct exam *exam, const struct run *run)
     }
     if (err == -ENOSYS)
         likely(exam, "this part is not written yet");
+    else if (err == ASYNC_ENESTED)
+        likely(exam, "async_run() starts the loop, once, in main(): inside of "
+                     "a task, call the function, or spawn it");
     else if (err == -EINVAL && strstr(run->errmsg, "never spawned"))
         likely(exam, "-EINVAL is what async_await() and async_gather() return "
                      "for a task that was never spawned");
@@ -285,13 +288,31 @@ bool backs_off(struct exam *exam, const struct run *run, const char *op,
     return false;
 }
 
-bool no_wait_at_the_end(struct exam *exam, const struct run *run)
+/* When the last call was answered. */
+static int64_t last_end(const struct run *run)
 {
     int64_t ended = 0;
 
     for (size_t i = 0; i < run->call_count; i++)
         if (run->calls[i].ended > ended)
             ended = run->calls[i].ended;
+    return ended;
+}
+
+bool begins_at_once(struct exam *exam, const struct run *run)
+{
+    if (run->call_count == 0 || same_time(run->calls[0].begun, 0))
+        return true;
+    saw(exam, "the first attempt began at %s", in_seconds(run->calls[0].begun));
+    likely(exam, "a wait before the first attempt: there is one before each "
+                 "retry, and no other");
+    return false;
+}
+
+bool no_wait_at_the_end(struct exam *exam, const struct run *run)
+{
+    int64_t ended = last_end(run);
+
     if (same_time(run->returned_at, ended))
         return true;
     saw(exam, "the last attempt ended at %s, and your function returned at %s",
@@ -346,6 +367,9 @@ bool took(struct exam *exam, const struct run *run, int64_t wanted)
     else if (same_time(run->returned_at, sum))
         likely(exam, "one after another: %s is the sum of all",
                in_seconds(sum));
+    else if (run->returned_at > last_end(run))
+        likely(exam, "a further wait when all have ended, which nobody asked "
+                     "for");
     else
         likely(exam, "some are started only after others have ended");
     return false;
@@ -381,6 +405,9 @@ bool answers_in_place(struct exam *exam, const struct run *run,
 static const char *why_wrong_counts(long successful, long failed, long n,
                                     long wanted_failed)
 {
+    if (successful == 0 && failed == 0)
+        return "they are never written: successful and failed are fields of "
+               "the batch";
     if (successful == n && wanted_failed > 0)
         return failed > 0
                    ? "all count as successes, and some as failures, too"

@@ -117,7 +117,9 @@ static void find_place(struct text *place, const char *at, const char *name)
     const char *end = line;
     while (line[-1] != '\n' && line[-1] != ' ')
         line--;
-    if (end > line && isalpha((unsigned char)*line))
+    /* Of a variable there is only where it is defined. */
+    if (end > line && isalpha((unsigned char)*line) &&
+        strncmp(line, "in ", 3) != 0)
         snprintf(function, sizeof function, " in %.*s", (int)(end - line),
                  line);
     text_add(place, "%s%.*s%s", file, (int)strspn(at, "0123456789"), at,
@@ -149,10 +151,12 @@ static const char *mistake_behind(const char *error)
         {"use-after-return", "a local variable is used after its function "
                              "returned: who waits for the task?"},
         {"use-after-scope", "a local variable is used outside of its block"},
-        {"double-free", "the same memory is freed twice"},
+        {"double-free", "the same memory is freed twice: here, and by somebody "
+                        "else whose it is"},
         {"not malloc", "free() of what malloc() did not give"},
         {"null pointer", "a pointer is NULL"},
-        {"SEGV", "a pointer that is NULL, not set, or freed"},
+        {"SEGV", "a pointer that is NULL, not set, or freed, or to a local "
+                 "variable that is gone"},
     };
 
     for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++)
@@ -175,7 +179,8 @@ static void explain_leak(struct exam *exam, const char *at)
     } else if (strstr(at, "vasprintf")) {
         saw(exam, "memory is never freed: a text that asprintf() allocated");
         likely(exam, "asprintf() allocates: the text is to be freed, on every "
-                     "path, once nobody needs it");
+                     "path, once nobody needs it; or another was written over "
+                     "its pointer");
     } else if (strstr(at, "cjson") || strstr(at, "cJSON")) {
         saw(exam, "memory is never freed: what cJSON allocated");
         likely(exam, "a tree is freed with cJSON_Delete(), a text that cJSON "
@@ -280,7 +285,9 @@ static void explain_exit(struct exam *exam, const struct run *run)
 {
     int status = run->process.status;
 
-    if (explain_sanitizer(exam, run))
+    /* A sanitizer's report may have come too late to be kept. */
+    if (explain_sanitizer(exam, run) ||
+        (run->scenario->sanitized && !all_awaited(exam, run)))
         return;
     if (WIFSIGNALED(status)) {
         explain_signal(exam, run, WTERMSIG(status));

@@ -117,6 +117,9 @@ bool called(struct exam *exam, const struct run *run, const char *op,
 bool backs_off(struct exam *exam, const struct run *run, const char *op,
                size_t retries, int64_t base, int64_t limit);
 
+/* The first call began at 0.0 s. */
+bool begins_at_once(struct exam *exam, const struct run *run);
+
 /* It returned when the last call had ended, and not later. */
 bool no_wait_at_the_end(struct exam *exam, const struct run *run);
 

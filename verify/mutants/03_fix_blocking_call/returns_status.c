@@ -1,0 +1,19 @@
+/* fails a b: returns the status */
+#include "03_fix_blocking_call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+int visit(void *job)
+{
+    struct page *page = job;
+
+    int err = async_sleep(page->pause);
+    if (err)
+        return err;
+    err = page->client_get(page);
+    if (err)
+        return err;
+    return page->status;
+}

@@ -1,0 +1,25 @@
+/* fails a: asks worth_retrying about 0 */
+#include "08_retry.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int retry(void *job)
+{
+    struct retry *retry = job;
+    double wait = retry->base_delay;
+
+    for (;;) {
+        int err = retry->operation(retry->job);
+        retry->attempts++;
+        if (err == ASYNC_ECANCELED || !retry->worth_retrying(err) ||
+            retry->attempts > retry->max_retries)
+            return err;
+        err = async_sleep(wait);
+        if (err)
+            return err;
+        wait *= 2;
+    }
+}

@@ -1,0 +1,24 @@
+/* fails f: cancelled in the wait, it returns the failure */
+#include "08_retry.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int retry(void *job)
+{
+    struct retry *retry = job;
+    double wait = retry->base_delay;
+
+    for (;;) {
+        int err = retry->operation(retry->job);
+        retry->attempts++;
+        if (err == 0 || err == ASYNC_ECANCELED || !retry->worth_retrying(err) ||
+            retry->attempts > retry->max_retries)
+            return err;
+        if (async_sleep(wait))
+            return err;
+        wait *= 2;
+    }
+}

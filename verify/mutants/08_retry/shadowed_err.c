@@ -1,0 +1,27 @@
+/* fails f: the error of the wait is another variable */
+#include "08_retry.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int retry(void *job)
+{
+    struct retry *retry = job;
+    double wait = retry->base_delay;
+
+    for (;;) {
+        int err = retry->operation(retry->job);
+        retry->attempts++;
+        if (err == 0 || err == ASYNC_ECANCELED || !retry->worth_retrying(err) ||
+            retry->attempts > retry->max_retries)
+            return err;
+        if (err) {
+            int err = async_sleep(wait);
+            if (err == ASYNC_ETIMEDOUT)
+                return err;
+        }
+        wait *= 2;
+    }
+}
