@@ -215,6 +215,24 @@ static void sleep_negative_and_nan(void **state)
                            "number");
 }
 
+static int sleep_less_than_a_nanosecond(void *job)
+{
+    double start = async_now();
+    (void)job;
+
+    int err = async_sleep(1e-10);
+    if (err)
+        return err;
+    return async_now() > start ? 0 : -ETIME;
+}
+
+/* Or "while (async_now() < end) sleep for the rest" might never end. */
+static void sleep_of_next_to_nothing_takes_time(void **state)
+{
+    (void)state;
+    assert_int_equal(async_run(sleep_less_than_a_nanosecond, NULL), 0);
+}
+
 static int sleep_for_ever(void *job)
 {
     (void)job;
@@ -567,6 +585,7 @@ int main(void)
         cmocka_unit_test(await_of_a_task_never_spawned),
         cmocka_unit_test(sleep_equal_deadline_fifo),
         cmocka_unit_test(sleep_negative_and_nan),
+        cmocka_unit_test(sleep_of_next_to_nothing_takes_time),
         cmocka_unit_test(sleep_infinity_ends_when_cancelled),
         cmocka_unit_test(cancel_before_start),
         cmocka_unit_test(cancel_pending_at_return),

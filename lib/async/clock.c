@@ -167,7 +167,10 @@ int64_t async_deadline_after(double seconds)
 
     if (seconds >= (double)(INT64_MAX - now) / NS_PER_SECOND)
         return INT64_MAX;
-    return now + llround(seconds * NS_PER_SECOND);
+    int64_t wait = llround(seconds * NS_PER_SECOND);
+    /* What is left of a wait may be less than a nanosecond: who sleeps until
+       some time is there would sleep for ever if the clock stood still. */
+    return now + (seconds > 0 && wait == 0 ? 1 : wait);
 }
 
 void async_block(double seconds)
