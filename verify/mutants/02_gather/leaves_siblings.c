@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct async_task tasks[1000];
+static struct async_task tasks[2000];
 
 int call_all(void *job)
 {
