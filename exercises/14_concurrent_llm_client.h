@@ -32,7 +32,8 @@ struct completion {
     char *response;  /* out: the caller frees it; NULL if it failed */
     int tokens;      /* out: of prompt and response together; 0 if it failed */
     double cost;     /* out: dollars; 0 if it failed */
-    char error[256]; /* out: why it failed, never empty then */
+    char error[256]; /* out: why it failed: its own error's text, never empty
+                        then */
 };
 
 /*

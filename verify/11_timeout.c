@@ -222,7 +222,8 @@ static bool returned(struct exam *exam, const struct run *run, int err)
     else if (run->returned == ASYNC_ETIMEDOUT)
         likely(exam, "every failure is told as a time-out");
     else if (run->returned == 0)
-        likely(exam, "the error is not returned");
+        likely(exam, "no attempt has succeeded: its error, or "
+                     "ASYNC_ETIMEDOUT, is to be returned");
     else
         likely(exam,
                "an error that nobody asked for: where does it come from?");
@@ -414,8 +415,8 @@ static bool cancelled_in(struct exam *exam, size_t attempt)
     saw(exam, "%s, and it returned %s at %s", counted(begun(run), "attempt"),
         error_name(run->returned), in_seconds(run->returned_at));
     likely(exam, begun(run) > attempt
-                     ? "it retried its own cancellation: only ASYNC_ETIMEDOUT "
-                       "is a time-out"
+                     ? "it retried its own cancellation (only ASYNC_ETIMEDOUT "
+                       "is a time-out), or held it back (async_shield())"
                      : "a time-out was not followed by another attempt");
     return false;
 }

@@ -11,6 +11,7 @@
 #include "12_fix_leak_on_cancel.h"
 #include "driver.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,7 @@ static struct place {
     int opened, closed;
     int reads;
     bool open;           /* its connection, now */
+    bool lost;           /* a read of it has failed */
     bool without_slot;   /* opened, read or closed without one */
     bool used_if_closed; /* read or closed without a connection */
 } places[REPORTS];
@@ -85,12 +87,17 @@ static int read_piece(void *job)
     struct place *place = place_of(connection);
     char *answer = NULL;
 
+    if (place && place->lost) {
+        driver_stray("read", 0);
+        return async_sleep(INFINITY); /* or it would be called without end */
+    }
     if (!place || place->reads == READS)
         return driver_stray("read", place ? READS : -1);
     place->used_if_closed |= !place->open;
     int number = ++place->reads;
     int err = driver_call(
         "read", OPS * (size_t)(place - places) + (size_t)number, &answer);
+    place->lost = err != 0;
     if (err)
         return err;
     if (number == READS) {
@@ -256,9 +263,13 @@ static bool right_calls(struct exam *exam, const struct run *run)
         return true;
     saw(exam, run->stray < 0
                   ? "open or read got a job that is no connection of a report"
-                  : "read was called again after the last piece");
+              : run->stray == 0 ? "read was called again after it had failed"
+                                : "read was called again after the last piece");
     likely(exam, run->stray < 0
                      ? "their job is &connection, whose name is the report's"
+                 : run->stray == 0
+                     ? "an error ends the report, be it a cancellation or not: "
+                       "leave the loop"
                      : "a text of NULL says that there are no more");
     return false;
 }
@@ -310,8 +321,8 @@ static bool connection_closed(struct exam *exam, const struct run *run,
         counted((size_t)opened, "connection"),
         counted((size_t)closed, "connection"));
     if (opened > closed)
-        likely(exam, "a return between open and close: what is open has to be "
-                     "closed on that path, too");
+        likely(exam, "a path from open to the end that leaves out close: what "
+                     "is open has to be closed there, too");
     else if (opened == 0)
         likely(exam, "closed although open did not succeed: then there is no "
                      "connection");
@@ -420,6 +431,9 @@ static bool returned(struct exam *exam, const struct run *run, size_t i,
                err == 0 && i == AT_ACQUIRE
                    ? "it went on without a slot: async_semaphore_acquire() "
                      "waits for one, and its error is returned"
+               : err == 0 && i == AT_OPEN
+                   ? "err is lost on its way out: whatever is given back "
+                     "there, the error has to be returned"
                : err == 0 ? "the loop is left, and what was read so far taken "
                             "for all: the error has to be returned"
                           : "another error than that of the call that failed: "

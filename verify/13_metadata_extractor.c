@@ -339,9 +339,12 @@ static bool counted_right(struct exam *exam, const struct run *run,
     else if (good + bad < total)
         likely(exam, "documents that are counted nowhere: what has not "
                      "succeeded has failed, whatever the error");
+    else if (good > successful)
+        likely(exam, "a failure counted as a success: what has not succeeded "
+                     "has failed, whatever the error");
     else
-        likely(exam, "counted wrongly: a retried document that succeeds in the "
-                     "end is a success");
+        likely(exam, "a success counted as a failure: a document that succeeds "
+                     "in the end is a success, retried or not");
     return false;
 }
 

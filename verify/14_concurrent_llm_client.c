@@ -234,7 +234,12 @@ static bool right_request(struct exam *exam, const struct run *run, size_t i)
 
     if (!sent_once(exam, run, i))
         return false;
-    if (!request->model || strcmp(request->model, "gpt-3.5-turbo") != 0) {
+    if (request->system && strstr(request->system, word)) {
+        saw(exam, "prompt %zu is sent, but not as a message of the user", i);
+        likely(exam, "one message, of the role \"user\", whose content is the "
+                     "prompt");
+    } else if (!request->model ||
+               strcmp(request->model, "gpt-3.5-turbo") != 0) {
         saw(exam, "prompt %zu asks the model %s", i, quoted(request->model));
         likely(exam, "gpt-3.5-turbo, which is the client's");
     } else if (request->max_tokens != 50) {
@@ -335,6 +340,25 @@ static struct scenario *failing(struct exam *exam, size_t n)
     return scenario;
 }
 
+/* A key that is not accepted and an answer that broke off have not the same
+   reason. */
+static bool reasons_differ(struct exam *exam, const struct run *run)
+{
+    const char *key = out_of(run, 1, "error"),
+               *broken = out_of(run, BAD, "error");
+
+    if (!key || !broken || strcmp(key, broken) != 0)
+        return true;
+    saw(exam,
+        "completion 1 (401) and completion %d (malformed) have the same "
+        "error, %s",
+        BAD, quoted(key));
+    likely(exam, "async_errmsg(err) is the text of this task's latest error: "
+                 "copy it where llm_chat() has returned, and not when all is "
+                 "done");
+    return false;
+}
+
 static bool failures(struct exam *exam)
 {
     struct scenario *scenario = failing(exam, 8);
@@ -350,7 +374,7 @@ static bool failures(struct exam *exam)
                                  : succeeded_item(exam, run, i)) ||
             !sent_once(exam, run, i))
             return false;
-    return true;
+    return reasons_differ(exam, run);
 }
 
 /* ---- Tokens and cost --------------------------------------------------- */

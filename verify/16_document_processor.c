@@ -673,9 +673,10 @@ static bool cancelled_twice(struct exam *exam)
     text_add(&scenario->web.settings, "fault=hang\n");
     if (!cancelled(exam, scenario, 3, "while 3 of 6 are in flight"))
         return false;
-    scenario = documents(exam, 1, 0, &patient);
-    fault(scenario, 0, "503");
-    return cancelled(exam, scenario, 1, "while it waits for a retry");
+    /* More than one, since a wait that is random may be none. */
+    scenario = documents(exam, 4, 0, &patient);
+    text_add(&scenario->web.settings, "fault=503\n");
+    return cancelled(exam, scenario, 4, "while 4 documents wait for a retry");
 }
 
 static bool no_trace(struct exam *exam)

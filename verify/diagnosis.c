@@ -179,19 +179,22 @@ bool each_called_once(struct exam *exam, const struct run *run, const char *op)
                             : "it returns before it has started anything");
     } else if (times == 0) {
         saw(exam, "only %zu of %zu calls were made", made, n);
-        likely(exam, "a loop that ends too early, or a number that is fixed: "
-                     "n comes in the job");
+        likely(exam, "a loop that ends too early, a number that is fixed (n "
+                     "comes in the job), or a task that leaves before its "
+                     "call");
+    } else if (made == n) {
+        saw(exam, "call %zu was made %zu times, and is to be made once", worst,
+            times);
+        likely(exam, answer_to(run->scenario, worst, 0)->err
+                         ? "a call that failed is made again: nobody asked for "
+                           "a retry here"
+                         : "started more often than once: in two loops, "
+                           "spawned and called as well, or tried again");
     } else {
-        if (made == n)
-            saw(exam, "call %zu was made %zu times, and is to be made once",
-                worst, times);
-        else
-            saw(exam, "call %zu was made %zu times, and %s never", worst, times,
-                counted(n - made, "other"));
-        likely(exam, made == n ? "started more often than once: in two loops, "
-                                 "spawned and called as well, or tried again"
-                               : "all tasks got the same job: the first "
-                                 "element, or a shared variable");
+        saw(exam, "call %zu was made %zu times, and %s never", worst, times,
+            counted(n - made, "other"));
+        likely(exam, "all tasks got the same job: the first element, or a "
+                     "shared variable");
     }
     return false;
 }
@@ -570,7 +573,8 @@ bool waits_doubled(struct exam *exam, const struct run *run,
         likely(exam, "no wait before a retry, or one of thousandths: "
                      "async_sleep() takes seconds");
     else if (waits[2] < 2 * waits[0])
-        likely(exam, "the same wait each time: it doubles, base_delay * 2^k");
+        likely(exam, "no wait, or the same one each time: it doubles, "
+                     "base_delay * 2^k");
     else
         likely(exam, "it grows too slowly, by the same amount each time, or by "
                      "less than double: it doubles, base_delay * 2^k");

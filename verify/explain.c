@@ -219,7 +219,12 @@ bool explain_sanitizer(struct exam *exam, const struct run *run)
     saw(exam, "%s%s%s", text_chars(&kind), place.length ? ", at " : "",
         text_chars(&place));
     text_free(&kind);
-    likely(exam, "%s", mistake_behind(at));
+    likely(exam, "%s",
+           strstr(messages, "async: never awaited") &&
+                   memmem(at, n, "use-after", 9)
+               ? "its tasks run on, and what they use is gone: they are to be "
+                 "awaited, or async_reap()ed, before that"
+               : mistake_behind(at));
     text_free(&place);
     return true;
 }
@@ -417,8 +422,12 @@ static void explain_limit(struct exam *exam, const struct run *run)
     case OVER_TIME:
         saw(exam, "it had not ended after %d s, %s", limits->patience,
             when(run));
-        likely(exam, "it waits in real time, or starts processes or threads "
-                     "without end");
+        likely(exam, run->strayed || run->call_count > 10000
+                         ? "the same call again and again, after an error or "
+                           "the end, in a loop that "
+                           "does not end"
+                         : "it waits in real time, or starts processes or "
+                           "threads without end");
         break;
     case OVER_MEMORY:
         saw(exam, "it used more than %zu MiB of memory, %s",

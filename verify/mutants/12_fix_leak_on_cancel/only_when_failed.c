@@ -1,5 +1,4 @@
-/* fails a b c: it cleans up after a failure; a cancellation is left as it was
- */
+/* fails a b c: cleans up after a failure, not after a cancellation */
 #include "12_fix_leak_on_cancel.h"
 
 #include <errno.h>

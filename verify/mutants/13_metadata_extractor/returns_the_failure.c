@@ -1,5 +1,4 @@
-/* fails b c d e f g: it returns a document's error, as if the batch had failed
- */
+/* fails b c d e f g: a document's error is returned as the batch's */
 #include "13_metadata_extractor.h"
 
 #include <errno.h>

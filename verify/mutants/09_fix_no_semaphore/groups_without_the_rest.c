@@ -1,0 +1,53 @@
+/* fails b c e: as many whole groups as n has, and the rest is left out */
+#include "09_fix_no_semaphore.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct place {
+    struct fetch_batch *batch;
+    struct fetch *fetch;
+    struct async_semaphore *slots;
+};
+
+static int fetch_one(void *job)
+{
+    struct place *place = job;
+    struct fetch_batch *batch = place->batch;
+    struct fetch *fetch = place->fetch;
+
+    int err = async_semaphore_acquire(place->slots);
+    if (err)
+        return err;
+
+    err = batch->fetch(fetch);
+
+    async_semaphore_release(place->slots);
+
+    fetch->success = err == 0;
+    if (err)
+        snprintf(fetch->error, sizeof fetch->error, "%s", async_errmsg(err));
+    else
+        batch->completed++;
+    return 0;
+}
+
+int fetch_all(void *job)
+{
+    struct fetch_batch *batch = job;
+    struct async_semaphore slots = {.permits = batch->max_concurrent};
+    struct place *places = calloc(batch->n, sizeof *places);
+
+    if (!places && batch->n > 0)
+        return -ENOMEM;
+    for (size_t i = 0; i < batch->n; i++)
+        places[i] = (struct place){batch, &batch->fetches[i], &slots};
+
+    int err = 0;
+    size_t limit = (size_t)batch->max_concurrent;
+    for (size_t i = 0; i < batch->n / limit && !err; i++)
+        err = async_gather_each(fetch_one, places + i * limit, limit);
+    free(places);
+    return err;
+}

@@ -1,0 +1,67 @@
+/* fails f g: the job of the call is on the heap, and one path forgets it */
+#include "13_metadata_extractor.h"
+
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int call_with_retry(struct extraction *extraction)
+{
+    struct api_job *api_job = calloc(1, sizeof *api_job);
+    double wait = extraction->base_delay;
+
+    if (!api_job)
+        return -ENOMEM;
+    api_job->document_name = extraction->document_name;
+    for (;;) {
+        extraction->attempts++;
+        int err = extraction->api(api_job);
+        if (err == 0) {
+            extraction->metadata = api_job->metadata;
+            free(api_job);
+            return 0;
+        }
+        if (err != -EBUSY || extraction->attempts > extraction->max_retries)
+            return err;
+
+        printf("Retry %s in %gs...\n", extraction->document_name, wait);
+        err = async_sleep(wait);
+        if (err)
+            return err;
+        wait *= 2;
+    }
+}
+
+int extract_metadata(void *job)
+{
+    struct extraction *extraction = job;
+
+    int err = call_with_retry(extraction);
+    extraction->success = err == 0;
+    if (err)
+        snprintf(extraction->error, sizeof extraction->error, "%s",
+                 async_errmsg(err));
+    return err;
+}
+
+int process_batch_with_stats(void *job)
+{
+    struct batch_stats *stats = job;
+    double start = async_now();
+
+    int *errs = calloc(stats->total, sizeof *errs);
+    if (!errs && stats->total > 0)
+        return -ENOMEM;
+    int err = async_gather_each_all(extract_metadata, stats->extractions,
+                                    stats->total, errs);
+
+    for (size_t i = 0; i < stats->total; i++)
+        stats->successful += errs[i] == 0;
+    stats->failed = stats->total - stats->successful;
+    stats->elapsed_time = async_now() - start;
+    free(errs);
+    return err;
+}
