@@ -239,27 +239,6 @@ static bool is_of_a_page(const struct scenario *scenario, int err)
     return false;
 }
 
-/* Plays it: pages that fail end nothing but themselves. */
-static bool failures_are_noted(struct exam *exam, struct scenario *scenario)
-{
-    const struct run *run = play(exam, scenario);
-
-    if (run && is_of_a_page(scenario, run->returned)) {
-        saw(exam, "fetch_all returned %s at %s, the error of a page",
-            error_name(run->returned), in_seconds(run->returned_at));
-        likely(exam, run->returned == ASYNC_ECANCELED
-                         ? "a page that somebody cancelled has failed, as "
-                           "others do; whether the batch was cancelled says "
-                           "async_cancelling(), which is 0 here"
-                         : "what a page's task returns ends the batch: its "
-                           "error stands in its struct, and the task returns "
-                           "0");
-        return false;
-    }
-    return run && all_fetched(exam, run) && never_over(exam, run, LIMIT) &&
-           all_noted(exam, run);
-}
-
 static bool failures_give_back(struct exam *exam)
 {
     size_t count;
@@ -269,22 +248,38 @@ static bool failures_give_back(struct exam *exam)
           "%d pages, max_concurrent %d, the first %zu fail: the others are "
           "fetched all the same, and each has success or error",
           PAGES, LIMIT, count);
-    return failures_are_noted(exam, scenario);
+    const struct run *run = play(exam, scenario);
+    if (run && is_of_a_page(scenario, run->returned)) {
+        saw(exam, "fetch_all returned %s at %s, the error of a page",
+            error_name(run->returned), in_seconds(run->returned_at));
+        likely(exam, "what a page's task returns ends the batch: its error "
+                     "stands in its struct, and the task returns 0");
+        return false;
+    }
+    return run && all_fetched(exam, run) && never_over(exam, run, LIMIT) &&
+           all_noted(exam, run);
 }
 
 /* By somebody who has that fetch, and nothing else. */
 static bool one_is_cancelled(struct exam *exam)
 {
     struct scenario *scenario = pages(exam, PAGES, LIMIT);
-    struct answer *answer = &scenario->answers[draw(exam, PAGES)];
 
-    answer->err = ASYNC_ECANCELED;
-    snprintf(answer->text, sizeof answer->text, "the fetch was cancelled");
+    scenario->answers[draw(exam, PAGES)].err = ASYNC_ECANCELED;
     asked(exam,
           "%d pages, and one ends with ASYNC_ECANCELED, although the batch was "
-          "not cancelled: that page has failed, and no other",
+          "not cancelled: all others are fetched, and fetch_all returns 0",
           PAGES);
-    return failures_are_noted(exam, scenario);
+    const struct run *run = play(exam, scenario);
+    if (run && run->returned == ASYNC_ECANCELED) {
+        saw(exam, "fetch_all returned ASYNC_ECANCELED at %s",
+            in_seconds(run->returned_at));
+        likely(exam, "a page that somebody cancelled has failed, as others do; "
+                     "whether the batch was cancelled says async_cancelling(), "
+                     "which is 0 here");
+        return false;
+    }
+    return run && all_fetched(exam, run);
 }
 
 /* ---- Two batches at the same time -------------------------------------- */

@@ -1,4 +1,4 @@
-/* fails d e: completed counts those that failed, too */
+/* fails d: completed counts those that failed, too */
 #include "09_fix_no_semaphore.h"
 
 #include <errno.h>

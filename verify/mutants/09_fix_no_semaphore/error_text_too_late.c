@@ -1,4 +1,4 @@
-/* fails d e: the errors are written down when all is done */
+/* fails d: the errors are written down when all is done */
 #include "09_fix_no_semaphore.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* fails d: the error of one page is returned, and ends all */
+/* fails d e: the error of one page is returned, and ends all */
 #include "09_fix_no_semaphore.h"
 
 #include <errno.h>

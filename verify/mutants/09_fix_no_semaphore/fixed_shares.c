@@ -26,7 +26,7 @@ static int work(void *job)
 
     for (size_t i = worker->first; i < batch->n; i += worker->step) {
         int err = batch->fetch(&batch->fetches[i]);
-        if (err == ASYNC_ECANCELED)
+        if (async_cancelling())
             return err;
         note(batch, &batch->fetches[i], err);
     }

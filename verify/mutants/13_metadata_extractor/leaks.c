@@ -1,4 +1,4 @@
-/* fails g: the array of results is not freed */
+/* fails f g: the array of results is not freed */
 #include "13_metadata_extractor.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* fails c e g: a failure is final */
+/* fails c e f g: a failure is final */
 #include "13_metadata_extractor.h"
 
 #include <errno.h>
