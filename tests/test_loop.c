@@ -441,6 +441,37 @@ static void errors_of_a_module_have_names(void **state)
     assert_string_equal(async_errmsg(-7001), "the kettle is empty");
 }
 
+/* ---- Who may suspend --------------------------------------------------- */
+
+static int look_whether_in_task(void *job)
+{
+    bool *in_task = job;
+
+    *in_task = async_in_task("look");
+    return 0;
+}
+
+static int look_outside(void *job)
+{
+    struct async_wait wait = {.what = "waits"};
+    (void)job;
+
+    return async_in_task("look") ? 0 : async_suspend(&wait, "look");
+}
+
+static void only_tasks_can_be_suspended(void **state)
+{
+    bool in_task = false;
+    char reports[2048];
+
+    (void)state;
+    assert_int_equal(async_run(look_whether_in_task, &in_task), 0);
+    assert_true(in_task);
+    int err = capture_stderr(look_outside, NULL, reports, sizeof reports);
+    assert_int_equal(err, ASYNC_ENOLOOP);
+    assert_non_null(strstr(reports, "look() was called outside of any task"));
+}
+
 /* ---- Ctrl-C ------------------------------------------------------------ */
 
 static void interrupt(struct async_closer *closer)
@@ -529,6 +560,7 @@ int main(void)
         cmocka_unit_test(the_real_clock_never_wakes_early),
         cmocka_unit_test(real_times_are_turned_into_the_clocks),
         cmocka_unit_test(errors_of_a_module_have_names),
+        cmocka_unit_test(only_tasks_can_be_suspended),
         cmocka_unit_test(ctrl_c_while_the_loop_closes_is_not_lost),
         cmocka_unit_test(ctrl_c_at_a_deadlock_is_not_lost),
         cmocka_unit_test(the_runtimes_errors_have_names_of_their_own),

@@ -526,7 +526,6 @@ static int stubborn(void *job)
 
 static int stubborn_program(void)
 {
-    signal(SIGABRT, SIG_DFL);
     return async_main(stubborn, NULL);
 }
 
@@ -540,6 +539,33 @@ static void deadlock_a_second_time_aborts(void **state)
 }
 
 /* ---- The end of a program ---------------------------------------------- */
+
+#if !defined(ASYNC_ASAN) && !defined(ASYNC_TSAN)
+
+static int send_bad_address(void *job)
+{
+    (void)job;
+    return raise(SIGSEGV);
+}
+
+static int bad_address_program(void)
+{
+    signal(SIGSEGV, SIG_DFL); /* the test framework's own goes on */
+    return async_main(send_bad_address, NULL);
+}
+
+/* No instruction would fault again, and the program would never end. */
+static void a_sent_sigsegv_ends_the_program(void **state)
+{
+    (void)state;
+    int how = run(bad_address_program);
+
+    assert_true(WIFSIGNALED(how));
+    assert_int_equal(WTERMSIG(how), SIGSEGV);
+    assert_string_equal(output, "");
+}
+
+#endif
 
 static int failing_program(void)
 {
@@ -824,6 +850,33 @@ static void deadlock_of_tasks_that_were_cancelled(void **state)
     assert_said("cleanup: the task was cancelled\ngather: deadlock");
 }
 
+/* Cancelling main moves nothing in either of its tasks: all have to be told. */
+static int stuck_tree(void *job)
+{
+    struct async_task tasks[2];
+
+    async_spawn(&tasks[0], stuck_in_cleanup, job);
+    async_spawn(&tasks[1], stuck_in_cleanup, job);
+    int err = async_gather_all(tasks, 2);
+    printf("tree: %s\n", async_strerror(err));
+    return err;
+}
+
+static int stuck_tree_program(void)
+{
+    return async_main(stuck_tree, NULL);
+}
+
+static void deadlock_in_several_places(void **state)
+{
+    (void)state;
+    assert_exits(stuck_tree_program, 1);
+    assert_said("cleanup: the task was cancelled\ncleanup: the task was "
+                "cancelled\n");
+    assert_said("tree: deadlock");
+    assert_said("error: deadlock");
+}
+
 static int wait_for_no_event(void *job)
 {
     struct async_event event = {0};
@@ -1032,6 +1085,91 @@ static void ctrl_backslash_prints_the_table(void **state)
                                 "  1      main                  runs\n");
 }
 
+/* A signal comes to any thread; the tasks are the main one's. */
+static void *quit_there(void *job)
+{
+    raise(SIGQUIT);
+    return job;
+}
+
+static int quit_in_a_thread(void *job)
+{
+    pthread_t thread;
+    int err = -pthread_create(&thread, NULL, quit_there, job);
+
+    return err ? err : -pthread_join(thread, NULL);
+}
+
+static int quit_in_a_thread_program(void)
+{
+    return async_main(quit_in_a_thread, NULL);
+}
+
+static void ctrl_backslash_may_come_to_another_thread(void **state)
+{
+    (void)state;
+    assert_exits(quit_in_a_thread_program, 0);
+    assert_said("  1      main                  runs\n");
+}
+
+static int cleans_up(void *job)
+{
+    int err = async_sleep(1);
+    (void)job;
+
+    if (err)
+        err = async_sleep(1);
+    return err;
+}
+
+static int leaves_a_child(void *job)
+{
+    struct async_task child;
+
+    async_spawn(&child, cleans_up, job);
+    return async_yield();
+}
+
+static int await_first(void *tasks)
+{
+    return async_await(tasks);
+}
+
+/* At once, then after their first steps. */
+static int all_states(void *job)
+{
+    static struct async_task tasks[3];
+    static double seconds = 10;
+
+    async_spawn(&tasks[0], sleeper, &seconds);
+    async_spawn(&tasks[1], await_first, tasks);
+    async_spawn(&tasks[2], leaves_a_child, job);
+    async_dump();
+    int err = async_sleep(0.5);
+    printf("later:\n");
+    async_dump();
+    async_reap(tasks, 3);
+    return err;
+}
+
+static int all_states_program(void)
+{
+    return async_main(all_states, NULL);
+}
+
+static void the_table_tells_what_each_task_does(void **state)
+{
+    (void)state;
+    assert_exits(all_states_program, 0);
+    assert_said("  2      sleeper               has not begun\n");
+    assert_said("later:\n");
+    assert_said("  2      sleeper               sleeps\n");
+    assert_said("  3      await_first           waits for task 2\n");
+    assert_said(
+        "  4      leaves_a_child        has returned, its children have not\n");
+    assert_said("  5      cleans_up             sleeps\n");
+}
+
 /* ---- Ctrl-C ------------------------------------------------------------ */
 
 static int interrupt_myself(void *job)
@@ -1064,6 +1202,48 @@ static void ctrl_c_cancels_main(void **state)
                         "async: interrupted; Ctrl-C once more stops at once.\n"
                         "sleeper: the task was cancelled\n"
                         "main cleans up\nerror: interrupted\n");
+}
+
+/* Started with nohup, say, or in the background. */
+static int interrupt_ignored_program(void)
+{
+    signal(SIGINT, SIG_IGN);
+    return async_main(interrupt_myself, NULL);
+}
+
+static void ctrl_c_that_was_ignored_before_is_ignored(void **state)
+{
+    (void)state;
+    assert_exits(interrupt_ignored_program, 0);
+    assert_string_equal(output, "sleeper: success\nmain cleans up\n");
+}
+
+static int interrupt_process(void *job)
+{
+    (void)job;
+    return kill(getpid(), SIGINT);
+}
+
+/* The loop waits for the thread, and nothing else. */
+static int interrupted_by_a_thread(void *job)
+{
+    int err = async_to_thread(interrupt_process, job);
+
+    printf("thread: %s\n", async_strerror(err));
+    return err;
+}
+
+static int interrupted_by_a_thread_program(void)
+{
+    return async_main(interrupted_by_a_thread, NULL);
+}
+
+static void ctrl_c_wakes_a_loop_that_waits(void **state)
+{
+    (void)state;
+    assert_exits(interrupted_by_a_thread_program, 130);
+    assert_string_equal(output,
+                        "thread: the task was cancelled\nerror: interrupted\n");
 }
 
 static int interrupt_twice(void *job)
@@ -1130,8 +1310,10 @@ int main(void)
     !defined(ASYNC_TSAN) /* whose own handlers say more */
         cmocka_unit_test(stack_overflow),
         cmocka_unit_test(stack_overflow_in_another_thread),
+        cmocka_unit_test(a_sent_sigsegv_ends_the_program),
 #endif
         cmocka_unit_test(deadlock_of_tasks_that_were_cancelled),
+        cmocka_unit_test(deadlock_in_several_places),
         cmocka_unit_test(deadlock_in_a_shield),
         cmocka_unit_test(a_task_that_gathers_itself),
         cmocka_unit_test(an_event_set_in_another_thread),
@@ -1146,7 +1328,11 @@ int main(void)
         cmocka_unit_test(debug_names_who_keeps_the_thread),
         cmocka_unit_test(a_long_table_is_cut),
         cmocka_unit_test(ctrl_backslash_prints_the_table),
+        cmocka_unit_test(ctrl_backslash_may_come_to_another_thread),
+        cmocka_unit_test(the_table_tells_what_each_task_does),
         cmocka_unit_test(ctrl_c_cancels_main),
+        cmocka_unit_test(ctrl_c_that_was_ignored_before_is_ignored),
+        cmocka_unit_test(ctrl_c_wakes_a_loop_that_waits),
         cmocka_unit_test(second_ctrl_c_stops_at_once),
         cmocka_unit_test(unknown_settings_are_named),
     };

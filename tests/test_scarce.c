@@ -5,13 +5,19 @@
  */
 #include "trace.h"
 
+#include "async/async_loop.h"
 #include "async/checkers.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 
 /* ---- Descriptors ------------------------------------------------------- */
 
@@ -338,6 +344,72 @@ static void tasks_without_a_stack_have_failed(void **state)
 
 #endif
 
+/* ---- System calls ------------------------------------------------------ */
+
+#ifdef SYS_epoll_pwait2
+
+enum { NO_FILTERS = 77 };
+
+/* From now on that call fails, as in an older kernel, or in a container. */
+static bool forbid_epoll_pwait2(unsigned error)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = 4, .filter = filter};
+
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* A wait with a limit, and one without. */
+static int wait_twice(void *job)
+{
+    double *slept = job, begin = async_now();
+    int err = async_sleep(0.0015);
+
+    *slept = async_now() - begin;
+    return err ? err : async_to_thread(nothing, NULL);
+}
+
+static int wait_without_epoll_pwait2(unsigned error)
+{
+    double slept = 0;
+
+    setenv("ASYNC_CLOCK", "real", 1);
+    async_keep_time(NULL);
+    if (!forbid_epoll_pwait2(error))
+        return NO_FILTERS;
+    if (async_run(wait_twice, &slept))
+        return EXIT_FAILURE;
+    return slept >= 0.0015 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static void without_epoll_pwait2_nobody_wakes_early(void **state)
+{
+    const unsigned errors[] = {ENOSYS, EPERM};
+    int status;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        fflush(NULL);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            exit(wait_without_epoll_pwait2(errors[i]));
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        if (WEXITSTATUS(status) == NO_FILTERS)
+            skip();
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+}
+
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +421,9 @@ int main(void)
         cmocka_unit_test(no_descriptors_for_a_loop),
         cmocka_unit_test(a_run_may_open_as_many_files_as_the_system_allows),
         cmocka_unit_test(no_descriptors_for_threads),
+#ifdef SYS_epoll_pwait2
+        cmocka_unit_test(without_epoll_pwait2_nobody_wakes_early),
+#endif
     };
 
     return cmocka_run_group_tests(tests, use_virtual_clock, NULL);

@@ -344,6 +344,53 @@ static void await_after_the_parent_returned(void **state)
           "0 a; 0 b; 10 a end; 20 b end");
 }
 
+static int cleans_for_long(void *job)
+{
+    int err = sleep_ms(1000);
+    (void)job;
+
+    return err ? sleep_ms(10) : 0;
+}
+
+static int leaves_its_child(void *job)
+{
+    struct async_task child;
+
+    async_spawn(&child, cleans_for_long, job);
+    return async_yield();
+}
+
+static int await_and_tell(void *job)
+{
+    int err = async_await(job);
+
+    ev("awaited: %s", async_errmsg(err));
+    return err;
+}
+
+/* The awaited task has returned, and cannot be told any more. */
+static int cancel_who_awaits_what_has_returned(void *job)
+{
+    struct async_task tasks[2];
+
+    async_spawn(&tasks[0], leaves_its_child, job);
+    async_spawn(&tasks[1], await_and_tell, &tasks[0]);
+    int err = sleep_ms(5);
+    async_cancel(&tasks[1]);
+    async_reap(tasks, 2);
+    ev("left behind: %s", async_strerror(tasks[0].err));
+    return err;
+}
+
+static void a_cancel_is_kept_for_who_awaits_what_has_returned(void **state)
+{
+    (void)state;
+    TRACE_WITH_REPORTS(cancel_who_awaits_what_has_returned,
+                       "10 LOG never awaited: task 4, cleans_for_long; "
+                       "10 awaited: the task was cancelled; "
+                       "10 left behind: success; 10 END returned 0");
+}
+
 static int await_other(void *job)
 {
     int err = async_await(job);
@@ -590,6 +637,7 @@ int main(void)
         cmocka_unit_test(cancel_before_start),
         cmocka_unit_test(cancel_pending_at_return),
         cmocka_unit_test(await_after_the_parent_returned),
+        cmocka_unit_test(a_cancel_is_kept_for_who_awaits_what_has_returned),
         cmocka_unit_test(tasks_that_await_each_other),
         cmocka_unit_test(run_returns_error_and_text),
         cmocka_unit_test(long_text_is_cut_between_characters),
