@@ -691,6 +691,8 @@ static int close_all_program(void)
 static void a_loop_without_its_descriptor_aborts(void **state)
 {
     (void)state;
+    if (RUNNING_ON_VALGRIND) /* which has descriptors of its own */
+        skip();
     int how = run(close_all_program);
 
     assert_true(WIFSIGNALED(how));
@@ -1242,8 +1244,7 @@ static void ctrl_c_wakes_a_loop_that_waits(void **state)
 {
     (void)state;
     assert_exits(interrupted_by_a_thread_program, 130);
-    assert_string_equal(output,
-                        "thread: the task was cancelled\nerror: interrupted\n");
+    assert_said("thread: the task was cancelled\nerror: interrupted\n");
 }
 
 static int interrupt_twice(void *job)
