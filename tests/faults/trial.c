@@ -306,7 +306,8 @@ static void run_here(const struct trial *trial, const struct fault *fault,
 
 /* ---- In the parent ----------------------------------------------------- */
 
-static FILE *output; /* of the child, should anybody want to read it */
+static FILE *output;         /* of the child, should anybody want to read it */
+static struct report *first; /* of the trial without a fault */
 
 /* Waits for the child, and tells how it ended: as waitpid does. */
 static int wait_for(pid_t child)
@@ -431,7 +432,8 @@ static unsigned long most; /* faults of a kind in a trial; 0: no limit */
 static bool every;         /* also those that are_alike */
 
 /* What earlier trials have called where. */
-static struct fault_place seen[16 * MOST_PLACES];
+enum { MOST_SEEN = 16 * MOST_PLACES };
+static struct fault_place *seen;
 static size_t n_seen;
 
 static struct fault_place *find_seen(const struct fault_place *place)
@@ -442,7 +444,7 @@ static struct fault_place *find_seen(const struct fault_place *place)
            (it->kind != place->kind || it->stack != place->stack))
         it++;
     if (it == seen + n_seen) {
-        if (n_seen++ == sizeof seen / sizeof *seen)
+        if (n_seen++ == MOST_SEEN)
             abort();
         *it = *place;
         it->calls = 0;
@@ -492,8 +494,7 @@ static void try_call(const struct trial *trial, const struct fault *fault,
 }
 
 /* The trial's calls fail, one at a time; most of them, evenly spread. */
-static void try_fault(const struct trial *trial, const struct fault *fault,
-                      const struct report *first)
+static void try_fault(const struct trial *trial, const struct fault *fault)
 {
     const struct fault_place *place = first->outcome.places;
     const struct fault_place *end = place + first->outcome.n_places;
@@ -525,12 +526,11 @@ static bool is_asked_for(const char *const *arguments, const char *name)
 static void try_all(const struct trial *trial, const char *const *kinds)
 {
     static const struct fault_plan none = {.survey = true};
-    static struct report first;
     int status = in_child(trial, &faults[0], &none, 0);
 
-    first = *report;
+    *first = *report;
     memset(&sum, 0, sizeof sum);
-    bool good = !status && report->good && !report->result;
+    bool good = !status && first->good && !first->result;
     if (!good && trial->run_case) {
         printf("%-34.34s left out: not run here, or it leaks\n", trial->name);
         return;
@@ -543,9 +543,9 @@ static void try_all(const struct trial *trial, const char *const *kinds)
     }
     for (size_t i = 0; i < FAULTS; i++)
         if (is_asked_for(kinds, faults[i].name))
-            try_fault(trial, &faults[i], &first);
+            try_fault(trial, &faults[i]);
     if (trial->run_case)
-        remember(&first.outcome);
+        remember(&first->outcome);
     printf("%-34.34s %7lu %7lu %7lu %7lu %7lu\n", trial->name, sum.faults,
            sum.codes, sum.done, sum.unmet, sum.wrong);
     total.faults += sum.faults;
@@ -617,12 +617,22 @@ static void block_child_signal(void)
     sigprocmask(SIG_BLOCK, &ended, NULL);
 }
 
+/* Memory of all processes; what looks for leaks in them does not read it. */
+static void *shared(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
 static int open_report(void)
 {
-    report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE,
-                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    report = shared(sizeof *report);
+    first = shared(sizeof *first);
+    seen = shared(MOST_SEEN * sizeof *seen);
     output = tmpfile();
-    return report == MAP_FAILED || !output ? -errno : 0;
+    return !report || !first || !seen || !output ? -errno : 0;
 }
 
 int trial_all(const struct trial *all, size_t n)
