@@ -879,6 +879,42 @@ static void deadlock_in_several_places(void **state)
     assert_said("error: deadlock");
 }
 
+/* async_reap has no result: the next call tells, or the end. */
+static int reap_what_never_ends(void *again)
+{
+    struct async_semaphore never = {.permits = 0};
+    struct async_task task;
+
+    async_spawn(&task, wait_twice, &never);
+    int err = async_yield();
+    async_reap(&task, 1);
+    if (again)
+        printf("next: %s\n", async_strerror(async_yield()));
+    return err;
+}
+
+static int reap_program(void)
+{
+    return async_main(reap_what_never_ends, NULL);
+}
+
+static int reap_and_go_on_program(void)
+{
+    static bool again;
+
+    return async_main(reap_what_never_ends, &again);
+}
+
+static void deadlock_in_a_reap_is_told_afterwards(void **state)
+{
+    (void)state;
+    assert_exits(reap_program, 1);
+    assert_said("deadlock: every task waits");
+    assert_said("error: deadlock");
+    assert_exits(reap_and_go_on_program, 0);
+    assert_said("next: deadlock");
+}
+
 static int wait_for_no_event(void *job)
 {
     struct async_event event = {0};
@@ -1315,6 +1351,7 @@ int main(void)
 #endif
         cmocka_unit_test(deadlock_of_tasks_that_were_cancelled),
         cmocka_unit_test(deadlock_in_several_places),
+        cmocka_unit_test(deadlock_in_a_reap_is_told_afterwards),
         cmocka_unit_test(deadlock_in_a_shield),
         cmocka_unit_test(a_task_that_gathers_itself),
         cmocka_unit_test(an_event_set_in_another_thread),

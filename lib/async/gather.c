@@ -234,6 +234,8 @@ __attribute__((noinline)) void async_reap(struct async_task *tasks, size_t n)
     task->error.err = latest;
     memcpy(task->error.text, text, sizeof text);
     task->cancel_pending = cancelled || err == ASYNC_ECANCELED;
+    if (err == ASYNC_EDEADLK)
+        async_loop->deadlock_delivered = false;
 }
 
 /* ---- An array of jobs -------------------------------------------------- */

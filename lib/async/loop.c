@@ -331,6 +331,9 @@ int async_run(async_fn *fn, void *job)
         async_collect(&main_task);
     }
     close_loop(&loop);
+    /* In async_reap, which says so later; but there was no later. */
+    if (loop.deadlocked && !loop.deadlock_delivered && !main_task.err)
+        main_task.err = ASYNC_EDEADLK;
     /* Ctrl-C may have come after main had ended, even while the loop closed. */
     bool late = loop.interrupted_late || async_is_interrupted(&loop);
     bool interrupted =
