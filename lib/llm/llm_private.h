@@ -88,7 +88,8 @@ extern const struct llm_provider llm_openai, llm_anthropic, llm_simulated;
 
 struct llm_client_private {
     const struct llm_provider *provider;
-    char *model, *key, *url;
+    char *model, *key;
+    CURLU *url;
     bool local;                 /* the server is on this machine */
     struct curl_slist *headers; /* of every request */
     double timeout, connect_timeout;

@@ -92,6 +92,8 @@ void llm_reply_header(struct llm_reply *reply, const char *data, size_t size)
     char line[256]; /* none that we read needs more */
     const char *value;
 
+    if (size == 0 || !strchr("HhXxRr", data[0]))
+        return; /* most are none of those below */
     snprintf(line, sizeof line, "%.*s", (int)(size < 256 ? size : 255), data);
     trim_end(line);
     if (strncmp(line, "HTTP/", 5) == 0) {
