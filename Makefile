@@ -20,9 +20,9 @@ LESSONS   := $(basename $(wildcard lessons/[0-9][0-9]_*.c))
 EXERCISES := $(basename $(wildcard exercises/[0-9][0-9]_*.h))
 SOLUTIONS := $(EXERCISES:exercises/%=solutions/%)
 GRADERS   := $(basename $(wildcard verify/[0-9][0-9]_*.c))
-# One measures the mock server, the others the runtime.
-MOCK_BENCH := $(basename $(wildcard bench/mock_llm.c))
-BENCHES   := $(filter-out $(MOCK_BENCH),$(basename $(wildcard bench/*.c)))
+# These need all libraries, the others the runtime.
+NETWORK_BENCHES := $(basename $(wildcard bench/mock_llm.c bench/http.c))
+BENCHES   := $(filter-out $(NETWORK_BENCHES),$(basename $(wildcard bench/*.c)))
 TESTS     := $(basename $(wildcard tests/test_*.c))
 SCRIPTS   := $(wildcard tests/*.sh)
 # In the linker's order: each may use those to the right of it.
@@ -106,8 +106,8 @@ FLAGS_verify/driver := -DVERIFY_DRIVER
 # Goals that need some include a file that sets LLM_LIBS and the like. If it is
 # missing, make makes it first, by running tools/install-deps, and stops if that
 # fails. Not for `make -n`, which must not install anything.
-LLM_GOALS := mock bench-mock book verify14 verify15 verify16 \
-    $(MOCK_BENCH:%=$(BUILD)/%) $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) \
+LLM_GOALS := mock bench-mock bench-http book verify14 verify15 verify16 \
+    $(NETWORK_BENCHES:%=$(BUILD)/%) $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) \
     $(foreach program,$(FULL),$(call \
     numbered,$(patsubst %s/,%,$(dir $(program))),$(program)))
 JSON_GOALS := verify6 $(JSON:%=$(BUILD)/%) $(foreach program,$(JSON),\
@@ -188,7 +188,7 @@ JSON_PROGRAMS := $(JSON:%=$(BUILD)/%)
 WEB_SERVER := $(patsubst verify/server/main.c,$(BUILD)/bin/verify_server,\
     $(wildcard verify/server/main.c))
 FULL_PROGRAMS := $(FULL:%=$(BUILD)/%) $(BUILD)/bin/mock_llm \
-    $(MOCK_BENCH:%=$(BUILD)/%) $(WEB_SERVER)
+    $(NETWORK_BENCHES:%=$(BUILD)/%) $(WEB_SERVER)
 TEST_PROGRAMS := $(TESTS:%=$(BUILD)/%)
 CHAPTER := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/chapter/*.c))
 FUZZED := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/interpreter.c))
@@ -203,7 +203,7 @@ WEB_PARTS := $(if $(LLM_LIBS),$(WEB_SERVER) $(foreach \
     $(WEB_GRADERS:%=$(BUILD)/%.driver.o))
 
 $(PLAIN_PROGRAMS) $(JSON_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(RUNTIME)
-$(FULL:%=$(BUILD)/%) $(MOCK_BENCH:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o \
+$(FULL:%=$(BUILD)/%) $(NETWORK_BENCHES:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o \
     $(ALL_LIBRARIES)
 $(BUILD)/bin/mock_llm: $(BUILD)/lib/mock_llm/main.o $(ALL_LIBRARIES)
 $(WEB_SERVER): $(BUILD)/verify/server/main.o $(ALL_LIBRARIES)
@@ -303,7 +303,7 @@ $(EXERCISES:=.c):
 
 .PHONY: advice help all kit verify verify-chapter test test-judge mutants fuzz \
     faults test-runtime test-matrix test-aarch64 coverage test-coverage soak \
-    mock bench bench-mock clean format lint skeletons compile_commands.json
+    mock bench bench-http bench-mock clean format lint skeletons compile_commands.json
 
 advice:
 	@echo 'make lesson1   runs the first lesson'
@@ -427,6 +427,13 @@ mock: $(BUILD)/bin/mock_llm
 bench: $(BENCHES:%=$(BUILD)/%)
 	@tools/install-deps python
 	@exec python3 -B bench/compare.py $(BUILD)/bench/runtime \
+	    $(addprefix --rounds ,$(ROUNDS)) $(addprefix --scale ,$(SCALE)) \
+	    $(if $(CASES),--cases '$(CASES)')
+
+# The same for the client, beside libcurl alone, Go, aiohttp and OpenAI's own.
+bench-http: $(BUILD)/bench/http $(BUILD)/bin/mock_llm
+	@tools/install-deps python
+	@exec python3 -B bench/compare.py $< --server $(BUILD)/bin/mock_llm \
 	    $(addprefix --rounds ,$(ROUNDS)) $(addprefix --scale ,$(SCALE)) \
 	    $(if $(CASES),--cases '$(CASES)')
 

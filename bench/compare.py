@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""compare.py - the runtime's figures beside those of its peers.
+"""compare.py - the runtime's figures, or the client's, beside those of peers.
 
-Each case is run by one program after the other, the runtime's and the peers',
+Each case is run by one program after the other, ours and the peers',
 and then again by all of them, ROUNDS times, each round beginning with another
 program. A ratio is taken between two figures of the same round, which had the
 same weather, and of these the median is printed. All programs run on the same
@@ -10,11 +10,15 @@ empty environment.
 
 A figure is printed twice: for the first pass in a fresh process, which pays for
 every page that it touches, and for the best of the later passes. What the
-programs do is told in bench/bench.h and bench/runtime.c.
+programs do is told in bench/bench.h and bench/runtime.c; for the client, which
+has the mock server to talk to, a new one for each run, in bench/http.h.
 """
 import argparse
+import contextlib
 import os
 import pathlib
+import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -29,17 +33,19 @@ PEERS = HERE / 'peers'
 
 class Case:
     def __init__(self, name, n, unit, what, passes=4, memory=False,
-                 at_most=None, bytes_at_most=None, of=None, most_rounds=1000):
+                 at_most=None, bytes_at_most=None, of=None, most_rounds=1000,
+                 latency=0):
         self.name, self.n, self.unit, self.what = name, n, unit, what
         self.passes, self.most_rounds = passes, most_rounds
         self.figures = ['first', 'best'][:passes]
         self.memory = memory    # whether it says something: bytes a task
+        self.latency = latency  # the server's
         # Bounds: of the runtime's own figures, and of its ratio to a peer's.
         self.at_most, self.bytes_at_most = at_most, bytes_at_most
         self.of = of or {}
 
 
-CASES = [
+RUNTIME_CASES = [
     Case('switch', 300000, 'ns', 'two tasks take turns; one switch',
          of={'Go': 0.12, 'asyncio': 0.01}),
     Case('spawn', 100000, 'ns', 'a trivial task is spawned and awaited',
@@ -61,6 +67,23 @@ CASES = [
          memory=True, at_most=3000, bytes_at_most=5500, most_rounds=3),
     Case('late', 1000, 'us', 'a sleep of 100 us; how late, at the median',
          at_most=60),
+]
+
+# A server that answers 5,000 requests a second, whoever asks, for the first
+# three: so many are in flight, and nobody is at work all the time.
+HTTP_CASES = [
+    Case('cpu-100', 10000, 'us', '{n} requests, 100 in flight; processor time '
+         'of each', latency=0.02, of={'libcurl': 1.2}),
+    Case('cpu-1000', 10000, 'us', '{n} requests, 1,000 in flight; processor '
+         'time of each', latency=0.2, of={'libcurl': 1.2}),
+    Case('cpu-10000', 10000, 'us', '{n} requests, 10,000 in flight; processor '
+         'time of each', latency=2, of={'libcurl': 1.2}),
+    Case('wall-10000', 10000, 'us', '{n} requests at once, answers after 0.2 '
+         's; time for all, divided by {n}', latency=0.2,
+         of={'Go': 0.8, 'aiohttp': 0.2, 'openai': 0.15}),
+    Case('wall-100', 10000, 'us', '{n} requests, 100 in flight, answers at '
+         'once; time for all, divided by {n}',
+         of={'Go': 1 / 1.3, 'aiohttp': 1 / 8, 'openai': 1 / 20}),
 ]
 
 
@@ -87,6 +110,7 @@ def output_of(*command):
 def build(into, command, source, flags=()):
     """The program that a compiler makes of a file in peers/; None if it fails,
     and then it has said why."""
+    into.mkdir(parents=True, exist_ok=True)
     program = into / pathlib.Path(source).stem
     done = subprocess.run([*command, '-o', program, PEERS / source, *flags],
                           check=False)
@@ -114,7 +138,7 @@ def python_peers(name):
         if python and output_of(python, '-c', f'import {name}') is not None:
             # A million of its tasks take minutes.
             return [Program(name, [python, PEERS / 'asyncio_peer.py', name],
-                            only={case.name for case in CASES} -
+                            only={case.name for case in RUNTIME_CASES} -
                             {'sleep-million'})]
     return []
 
@@ -130,10 +154,58 @@ def c_peers(into, name, flags, source, **limits):
     return [Program(name, [program], **limits)] if program else []
 
 
-def find_peers(into):
+def curl_peers(into):
+    """One multi handle, and several, each of which has fewer transfers."""
+    pkg_config = os.environ.get('PKG_CONFIG', 'pkg-config')
+    libraries = output_of(pkg_config, '--libs', 'libcurl')
+    program = libraries and build(into, C, 'curl_peer.c', [*libraries, '-lm'])
+    if not program:
+        return []
+    return [Program('libcurl', [program]),
+            Program('libcurl x n', [program], {'CURL_TRANSFERS': '1000'})]
+
+
+def go_http_peers(into):
+    program = (shutil.which('go') and
+               build(into, ['go', 'build'], 'go_http_peer.go'))
+    return [Program('Go', [program])] if program else []
+
+
+def aiohttp_peers():
+    for python in os.environ.get('PYTHON'), '/usr/bin/python3', 'python3':
+        if python and output_of(python, '-c', 'import aiohttp') is not None:
+            return [Program('aiohttp', [python, PEERS / 'aiohttp_peer.py'])]
+    return []
+
+
+def openai_peers():
+    """tests/npm_clients/install has pinned it, and brings it."""
+    folder = pathlib.Path('build/npm').resolve()
+    if not shutil.which('node') or not (folder / 'installed').exists():
+        return []
+    return [Program('openai', ['node', PEERS / 'openai_peer.mjs'],
+                    {'NPM_FOLDER': str(folder)})]
+
+
+def find_http_peers(into):
+    found = {
+        'libcurl (libcurl4-openssl-dev)': curl_peers(into),
+        'Go (golang)': go_http_peers(into),
+        'aiohttp (python3-aiohttp)': aiohttp_peers(),
+        'openai (tests/npm_clients/install build/npm)': openai_peers(),
+    }
+    return split(found)
+
+
+def split(found):
+    """What is there, and the names of what is not."""
+    return ([peer for peers in found.values() for peer in peers],
+            [name for name, peers in found.items() if not peers])
+
+
+def find_runtime_peers(into):
     """What is installed, built where it has to be; and what is not."""
     pkg_config = os.environ.get('PKG_CONFIG', 'pkg-config')
-    into.mkdir(parents=True, exist_ok=True)
     found = {
         'Go (golang)': go_peers(into),
         'asyncio (python3)': python_peers('asyncio'),
@@ -149,16 +221,37 @@ def find_peers(into):
             into, 'libuv', output_of(pkg_config, '--libs', 'libuv'),
             'libuv_peer.c', only={'sleep', 'sleep-million', 'late'}),
     }
-    return ([peer for peers in found.values() for peer in peers],
-            [name for name, peers in found.items() if not peers])
+    return split(found)
 
 
 # ---- Measuring ------------------------------------------------------------
 
-def run_once(program, case, n):
+@contextlib.contextmanager
+def server(case, command):
+    """The mock server, if there is one: its URL as an environment."""
+    if not command:
+        yield {}
+        return
+    with subprocess.Popen([command, '--port=0', f'--latency={case.latency}'],
+                          stdout=subprocess.PIPE, text=True) as process:
+        try:
+            url = re.search('http://[^ ]*:[0-9]+', process.stdout.readline())
+            if not url:
+                sys.exit(f'{command} does not start')
+            yield {'BENCH_URL': url[0] + '/v1'}
+        finally:
+            process.kill()
+
+
+def run_once(program, case, n, server_command):
     """Its figures by name; or what went wrong, as text."""
+    with server(case, server_command) as url:
+        return run_program(program, case, n, url)
+
+
+def run_program(program, case, n, url):
     environment = {'PATH': os.environ['PATH'], 'HOME': '/nonexistent',
-                   **program.environment}
+                   **program.environment, **url}
     try:
         done = subprocess.run(
             [*map(str, program.command), case.name, str(n), str(case.passes)],
@@ -173,7 +266,7 @@ def run_once(program, case, n):
     return {words[0]: float(words[1]) for words in lines}
 
 
-def run_rounds(programs, case, n, rounds):
+def run_rounds(programs, case, n, rounds, server_command):
     """For each program the figures of each round, or what went wrong."""
     programs = [program for program in programs
                 if program.only is None or case.name in program.only]
@@ -184,7 +277,8 @@ def run_rounds(programs, case, n, rounds):
             so_far = results[program.name]
             if isinstance(so_far, str):
                 continue
-            figures = run_once(program, case, program.operations(case, n))
+            figures = run_once(program, case, program.operations(case, n),
+                               server_command)
             if isinstance(figures, str):
                 results[program.name] = figures
             else:
@@ -261,7 +355,7 @@ def print_ours(case, ours):
 
 
 def print_peer(case, name, ours, theirs):
-    bound = case.of.get(name.removesuffix(' 1 P'))
+    bound = case.of.get(re.sub(' 1 P$| x n$', '', name))
     cells = []
     for figure in case.figures:
         value = ratio(ours, theirs, figure)
@@ -308,21 +402,26 @@ def print_summary(peers, measured):
 
 def parse():
     parser = argparse.ArgumentParser(
-        description='The runtime beside its peers.')
-    parser.add_argument('program', help="the runtime's: build/bench/runtime",
-                        type=lambda path: pathlib.Path(path).resolve())
+        description='The runtime, or the client, beside its peers.')
+    path = {'type': lambda path: pathlib.Path(path).resolve()}
+    parser.add_argument('program', **path,
+                        help='ours: build/bench/runtime, or http')
+    parser.add_argument('--server', **path,
+                        help='which the client talks to: build/bin/mock_llm')
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--cases', help='only these: "switch gather"')
     parser.add_argument('--scale', type=float, default=1,
                         help='0.01: a hundredth of the operations')
     arguments = parser.parse_args()
     arguments.cases = (arguments.cases or '').split()
-    names = [case.name for case in CASES]
+    arguments.all = HTTP_CASES if arguments.server else RUNTIME_CASES
+    names = [case.name for case in arguments.all]
     for name in arguments.cases:
         if name not in names:
             parser.error(f'no case {name}; there is {" ".join(names)}')
-    if not arguments.program.exists():
-        parser.error(f'{arguments.program} is not built: make bench')
+    for program in arguments.program, arguments.server:
+        if program and not program.exists():
+            parser.error(f'{program} is not built: make bench')
     if arguments.rounds < 1 or arguments.scale <= 0:
         parser.error('rounds are 1 or more, and the scale is above 0')
     return arguments
@@ -330,6 +429,10 @@ def parse():
 
 def main():
     arguments = parse()
+    # A connection is a descriptor, here and in the server.
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    find_peers = find_http_peers if arguments.server else find_runtime_peers
     peers, missing = find_peers(arguments.program.parent / 'peers')
     programs = [Program('ours', [arguments.program])] + peers
     print(f'Medians; rounds: {arguments.rounds}, processors: '
@@ -337,14 +440,16 @@ def main():
           'theirs.')
     if missing:
         print(textwrap.fill('Left out, not there: ' + ', '.join(missing) +
-                            '. To install: tools/install-deps bench', 79))
+                            '. To install: tools/install-deps bench', 79,
+                            break_on_hyphens=False))
     measured = []
-    for case in CASES:
+    for case in arguments.all:
         if arguments.cases and case.name not in arguments.cases:
             continue
         n = max(100, round(case.n * arguments.scale))
         results = run_rounds(programs, case, n,
-                             min(arguments.rounds, case.most_rounds))
+                             min(arguments.rounds, case.most_rounds),
+                             arguments.server)
         print_case(case, n, results)
         measured.append((case, results))
     print_summary(peers, measured)

@@ -35,6 +35,22 @@ comparison() {
         grep -q '^Of the bounds ' "$work/table"
 }
 
+# A pass of each case, with fewer requests than workers.
+requests() {
+    local row="( +$number)? +[0-9][0-9.,]* +$number( holds| NO)? "
+
+    python3 -B bench/compare.py "$BUILD/bench/http" --rounds 1 --scale 0.01 \
+        --server "$BUILD/bin/mock_llm" >"$work/table" || return 1
+    cat "$work/table"
+    [ "$(grep -cE "^  ours +[0-9][0-9.,]* +[0-9][0-9.,]*$" "$work/table")" = 5 ] &&
+        [ "$(grep -cE "^  libcurl$row" "$work/table")" = 5 ]
+}
+
+no_server() {
+    "$BUILD/bench/http" cpu-100 1 1
+    [ $? = 2 ]
+}
+
 cases=$("$BUILD/bench/runtime" 2>&1 | awk '/^  [a-z]/ { print $1 }')
 for case in $cases; do
     check "bench/runtime $case" figures_of "$case"
@@ -42,7 +58,9 @@ done
 check 'there are eight cases' test "$(echo "$cases" | wc -l)" = 8
 check 'a case that is not there' unknown_case
 check 'bench/floor' floor
+check 'bench/http without a server' no_server
 if command -v python3 >/dev/null; then
     check 'bench/compare.py' comparison
+    check 'bench/compare.py, of requests' requests
 fi
 finish
