@@ -194,7 +194,7 @@ static void test_concurrent_and_cancelled(void **state)
     check_crowd(50);
 }
 
-/* One more than a multi handle takes. */
+/* Several multi handles full. */
 static void test_more_than_a_shard(void **state)
 {
     struct rlimit limit;

@@ -166,6 +166,8 @@ static CURL *new_handle(const struct llm_client_private *private)
     }
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, private->headers);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
+    /* Each request has one while it is in flight. Answers are small. */
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     /* Without any name, some providers' guards take us for a robot. */
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "libllm/1.0");

@@ -21,7 +21,9 @@ void llm_reply_free(struct llm_reply *reply)
 
 int llm_reply_add(struct llm_reply *reply, const char *data, size_t size)
 {
-    size_t room = reply->room ? reply->room : 4096;
+    /* Most answers fit, and the C library has blocks up to this size at hand.
+     */
+    size_t room = reply->room ? reply->room : 1000;
 
     if (size > LLM_LARGEST_REPLY - reply->size)
         return LLM_EMALFORMED;

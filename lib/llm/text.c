@@ -40,11 +40,25 @@ static size_t next_character(const char *text, const char *secret,
     return size ? size : 1;
 }
 
+/* A short text that can be printed as it is: almost every one. */
+static bool is_harmless(const char *text, size_t size, const char *secret)
+{
+    size_t length = 0;
+
+    while (text[length] >= ' ' && text[length] <= '~')
+        length++;
+    return !text[length] && length < size && !(secret && strstr(text, secret));
+}
+
 void llm_copy_text(char *to, size_t size, const char *text, const char *secret)
 {
     size_t used = 0, cut = 0;
     const char *printed;
 
+    if (is_harmless(text, size, secret)) {
+        strcpy(to, text);
+        return;
+    }
     while (*text) {
         size_t length;
 
