@@ -106,7 +106,7 @@ FLAGS_verify/driver := -DVERIFY_DRIVER
 # Goals that need some include a file that sets LLM_LIBS and the like. If it is
 # missing, make makes it first, by running tools/install-deps, and stops if that
 # fails. Not for `make -n`, which must not install anything.
-LLM_GOALS := mock bench-mock bench-http book verify14 verify15 verify16 \
+LLM_GOALS := mock bench-mock bench-http soak-network book verify14 verify15 verify16 \
     $(NETWORK_BENCHES:%=$(BUILD)/%) $(BUILD)/bin/mock_llm $(FULL:%=$(BUILD)/%) \
     $(foreach program,$(FULL),$(call \
     numbered,$(patsubst %s/,%,$(dir $(program))),$(program)))
@@ -187,8 +187,9 @@ PLAIN_PROGRAMS := $(PLAIN:%=$(BUILD)/%) $(BENCHES:%=$(BUILD)/%)
 JSON_PROGRAMS := $(JSON:%=$(BUILD)/%)
 WEB_SERVER := $(patsubst verify/server/main.c,$(BUILD)/bin/verify_server,\
     $(wildcard verify/server/main.c))
+SOAKED_NETWORK := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/soak/network.c))
 FULL_PROGRAMS := $(FULL:%=$(BUILD)/%) $(BUILD)/bin/mock_llm \
-    $(NETWORK_BENCHES:%=$(BUILD)/%) $(WEB_SERVER)
+    $(NETWORK_BENCHES:%=$(BUILD)/%) $(WEB_SERVER) $(SOAKED_NETWORK)
 TEST_PROGRAMS := $(TESTS:%=$(BUILD)/%)
 CHAPTER := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/chapter/*.c))
 FUZZED := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/interpreter.c))
@@ -205,6 +206,7 @@ WEB_PARTS := $(if $(LLM_LIBS),$(WEB_SERVER) $(foreach \
 $(PLAIN_PROGRAMS) $(JSON_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(RUNTIME)
 $(FULL:%=$(BUILD)/%) $(NETWORK_BENCHES:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o \
     $(ALL_LIBRARIES)
+$(SOAKED_NETWORK): %: %.o $(ALL_LIBRARIES)
 $(BUILD)/bin/mock_llm: $(BUILD)/lib/mock_llm/main.o $(ALL_LIBRARIES)
 $(WEB_SERVER): $(BUILD)/verify/server/main.o $(ALL_LIBRARIES)
 $(JUDGE): $(call objects,$(filter-out verify/driver.c,$(wildcard verify/*.c)))
@@ -303,6 +305,7 @@ $(EXERCISES:=.c):
 
 .PHONY: advice help all kit verify verify-chapter test test-judge mutants fuzz \
     faults test-runtime test-matrix test-aarch64 coverage test-coverage soak \
+    soak-network \
     mock bench bench-http bench-mock clean format lint skeletons compile_commands.json
 
 advice:
@@ -392,8 +395,11 @@ fuzz: $(FUZZED)
 	@exec $(PYTHON) -B tests/fuzz/fuzz.py $(FUZZED) --keep \
 	    --seed $(or $(SEED),1) --count $(or $(N),10000)
 
-# Random load: ten minutes of it; SOAK=60: seconds. ROUNDS=1000: so much.
+# Random load, on the runtime or on the client and the mock server: ten minutes
+# of it; SOAK=60: seconds. ROUNDS=1000: so much.
 soak: $(SOAKED)
+	@exec $(UNDER) $< $(or $(ROUNDS),$(or $(SOAK),600)s) $(SEED)
+soak-network: $(SOAKED_NETWORK)
 	@exec $(UNDER) $< $(or $(ROUNDS),$(or $(SOAK),600)s) $(SEED)
 
 # Everything under faults (a quarter of an hour on two processors), or
