@@ -278,6 +278,7 @@ change 3 '/^\/\* Computes/i static int total;
         N; b }; x }' \
     '456620 in the first two parts -> Counted in all: 456620 Gathered' \
     '456620 in the first two parts -> Counted in all: 456620 Each in a thread'
+change 4 's/JOBS = 4/JOBS = 8/' 'Eight functions -> 8 x 114155 primes'
 
 lesson=14_as_completed
 change 1 's/done <= REPORTS; done/done <= 2; done/' \
@@ -356,128 +357,22 @@ change 1 's/^static int summarize/static struct async_semaphore limit = {.permit
     s/ count_request\(document/ if (async_semaphore_acquire(\&limit)) return ASYNC_ECANCELED;&/
     s/int err = llm_chat\(&chat\);/& async_semaphore_release(\&limit);/' \
     'Second trial: 50/50 in 1.5 s -> Successful: 50/50 Failed: 0/50 Time: 1.5s'
+change 2 \
+    's/async_sleep\(1 << i\)/async_sleep((1 << i) * (1 + 0.5 * rand() \/ RAND_MAX))/' \
+    '1 + 0.5 * rand() / RAND_MAX -> 10 calls at a time: Successful: 50/50' \
+    'in 110 requests -> Requests: 110 (50 at 0 s, 1 at 1.'
 change 3 's/scenario = &scenario,/& .timeout = 30,/' \
     'Third trial: 93.0 s. Still 49/50 -> Successful: 49/50 Failed: 1/50 Time: 93.0s'
 change 4 's/err && err != ASYNC_ECANCELED; i/llm_worth_retrying(err); i/' \
     'Fourth trial: 50 requests, 0.0 s -> Time: 0.0s'
-change 6 's/LLM_NO_RETRIES/2/; s/MAX_RETRIES = 2/MAX_RETRIES = 0/' \
-    'Second: still 30/50 -> Successful: 30/50' 'Fifth trial: 2/2 -> Successful: 2/2'
-change 7 's/LLM_NO_RETRIES/2/' 'about 5400 s -> Time: 54'
-
-# Lesson 13 computes in real time, of which nothing is compared.
-change 13_cpu_bound 2 '/n = 2; n < BELOW/r block1' \
-    'The third part fails' 'Error 1' \
-    'called outside of any task' 'async_yield() was called outside of any task'
-change 13_cpu_bound 3 's/^static int count_primes/static int total;\n&/
-    s/\+\+\*primes;/{ & ++total; }/
-    /^static int run/,/^}/ { /return status/ {
-        i printf("Counted in all: %d\\n", total);
-        i total = 0;
-    } }' \
-    '456620 in the first two parts' \
-    'heartbeats: 0 Counted in all: 456620 Gathered:'
-change 13_cpu_bound 4 's/JOBS = 4/JOBS = 8/' 'Eight functions' '8 x 114155 primes'
-
-change 14_as_completed 1 's/done <= REPORTS; done\+\+/done <= 2; done++/' \
-    'After 1.0 s `async_reap` cancels' \
-    '2 of 5 main ├·········┼········┤ summarize 1 ├──────────────────╱'
-change 14_as_completed 2 's/done <= REPORTS; done\+\+/done <= 2; done++/
-    /async_reap/d' \
-    'never awaited: task 2, summarize' 'never awaited: task 2, summarize'
-change 14_as_completed 3 's/seconds = [0-9.]+\}/seconds = 1.0}/' \
-    'in the order 0, 1, 2, 3, 4' \
-    '4 of 5 1.0 s report_4.pdf: summary of 4 pages [####################] 5 of 5'
-change 14_as_completed 4 's/done <= REPORTS; done\+\+/done <= REPORTS + 1; done++/' \
-    'none is left to wait for' 'error: of 5 tasks none is left to wait for'
-corrupted='/include "lesson.h"/a #include <errno.h>
-    /^static int summarize/,/^}/ { /return err/r block1
-    }
-    s/int status = run\("All.*/int status = 0;/'
-change 14_as_completed 5 "$corrupted" \
-    'nobody calls `all_at_the_end`' 'all_at_the_end' \
-    'error: report_3.pdf is corrupted!' 'error: report_3.pdf is corrupted!'
-change 14_as_completed 5 "$corrupted
-    /how that one ended/ { p; N; N; r block2
-        d }" \
-    'failed: report_3.pdf is corrupted!' 'failed: report_3.pdf is corrupted!' \
-    'leaves out one step' '1 of 5 failed:' '' '3 of 5'
-
-change 15_worker_pool 1 's/capacity = 50/capacity = 1/' \
-    'Peak 52, in 200.0 s' '10000 documents in 200.0 s; peak: 52 of them'
-change 15_worker_pool 2 's/MOST_WORKERS = 50/MOST_WORKERS = 100/
-    s/workers = 50/workers = 100/' \
-    '100.0 s; peak 10000' '10000 documents in 100.0 s; peak: 10000 of them' \
-    'and 151' '10000 documents in 100.0 s; peak: 151 of them'
-change 15_worker_pool 3 '/async_queue_close/d' \
-    'reports a deadlock' 'async: deadlock:' \
-    'waits for an item' '3 worker waits for an item at lessons/15_worker_pool.c:' \
-    'Leave out' 'Error 1'
-change 15_worker_pool 4 '/i < pool->documents/r block1' \
-    'The last two runs: 1001.0 s, and at most 10 documents' \
-    '10000 documents in 1001.0 s; peak: 10 of them'
-change 15_worker_pool 5 '/async_sleep\(1\.0\)/r block1' \
-    'error: document 500 is corrupted!' 'error: document 500 is corrupted!'
-
-change 16_rate_limit 1 '/llm_limiter bucket =/s/burst = 5/burst = 10/' \
-    '15 of 20' 'Done: 15 of 20. Refused (429): 5.'
-change 16_rate_limit 1 '/llm_limiter bucket =/s/burst = 5/burst = 1/' \
-    'All 20, evenly spaced, in 19.5 s' 'Refused (429): 0. 20 requests in 19.5 s'
-change 16_rate_limit 2 's/latency = 0\.5/latency = 5/' \
-    'are 60 a minute' 'Refused (429): 0. 20 requests in 20.0 s: 60 a minute.'
-change 16_rate_limit 3 's/permits = 5/permits = 1/' \
-    '120 a minute; 9 of 20' 'Done: 9 of 20.' '120' '10.0 s: 120 a minute.'
-change 16_rate_limit 4 \
-    '/llm_limiter bucket =/s/per_minute = 60/per_minute = 66/' \
-    '18 of 20' 'Done: 18 of 20.'
-change 16_rate_limit 5 's/LLM_NO_RETRIES/2/' \
-    '11 of 20, in 6.6 s; nine' \
-    'Done: 11 of 20. Refused (429): 9. 20 requests in 6.6 s'
-change 16_rate_limit 5 's/LLM_NO_RETRIES/8/' \
-    'it is 18, in 13.7 s' 'Done: 18 of 20. Refused (429): 2. 20 requests in 13.7 s'
-change 16_rate_limit 6 's/NULL, &bucket\);/\&five, \&bucket);/' \
-    '20 of 20 in 15.5 s' 'Done: 20 of 20. Refused (429): 0. 20 requests in 15.5 s'
-
-change 17_event_loop 1 '/^static void make_ready/,/^}/ {
-        /struct task \*\*end/ { r block1
-            d }
-        /while|end = |task->next = NULL/d
-    }' \
-    '`Starting operation 3...`, then 2, then 1' \
-    'Starting operation 3... Starting operation 2... Starting operation 1...' \
-    'in the order 1, 2, 3:' '1... Completed operation 1! Completed operation 2!'
-change 17_event_loop 2 '/task_sleep\(operation->seconds\);/ { r block1
-        d }' \
-    'nobody calls `task_sleep`' 'task_sleep' \
-    'alternate: 1, 2, 3' 'operation 3: step 1 operation 1: step 2 operation 2:'
-change 17_event_loop 3 \
-    's/task_sleep\(operation.*/clock_wait_until(clock_now() + operation->seconds);/' \
-    '6.0 s together' 'slow_operation 3 ├ ┤' 'together' 'slow_operation 1 ├ ┤'
-
-change 18_production 1 's/^static int summarize/static struct async_semaphore slots = {10};\n&/
-    s/^ *count_request.*/int err = async_semaphore_acquire(\&slots);\nif (err) return err;\n&/
-    s/int err = llm_chat\(&chat\);/err = llm_chat(\&chat); async_semaphore_release(\&slots);/' \
-    'Second trial: 50/50 in 1.5 s' \
-    '10 calls at a time: Successful: 50/50 Failed: 0/50 Time: 1.5s'
-change 18_production 2 \
-    's/async_sleep\(1 << i\)/async_sleep((1 << i) * (1 + 0.5 * rand() \/ RAND_MAX))/' \
-    '`1 + 0.5 * rand() / RAND_MAX`' '10 calls at a time: Successful: 50/50' \
-    'in 110 requests' 'Requests: 110 (50 at 0 s, 1 at 1.'
-change 18_production 3 's/= LLM_NO_RETRIES/&, .timeout = 30/' \
-    'Third trial: 93.0 s. Still 49/50' 'Successful: 49/50 Failed: 1/50 Time: 93.0s'
-change 18_production 4 's/err != ASYNC_ECANCELED; i/llm_worth_retrying(err); i/' \
-    'Fourth trial: 50 requests, 0.0 s' \
-    'Time: 0.0s Cost: $0.0000 Tokens: 0 Requests: 50 (50 at 0 s)'
-change 18_production 5 's/^ *bool success;.*/&\ndouble retry_after;/
+change 5 's/^ *bool success;.*/&\ndouble retry_after;/
     s/int err = llm_chat\(&chat\);/&\ndocument->retry_after = chat.error.retry_after;/
     s/async_sleep\(1 << i\)/async_sleep(document->retry_after > 1 << i\n? document->retry_after : 1 << i)/' \
-    '2/2 after 10.3 s, in 3 requests' 'Successful: 2/2 Failed: 0/2 Time: 10.3s' \
-    'Fifth trial' 'Requests: 3 (2 at 0 s, 1 at 10 s)'
-change 18_production 6 's/LLM_NO_RETRIES/2/; s/MAX_RETRIES = 2/MAX_RETRIES = 0/' \
-    'Fourth: 0.0 s' 'The key is wrong: Successful: 0/50 Failed: 50/50 Time: 0.0s' \
-    'still 30/50' '10 calls at a time: Successful: 30/50' \
-    'Fifth trial: 2/2' 'Successful: 2/2 Failed: 0/2 Time: 1'
-change 18_production 7 's/LLM_NO_RETRIES/2/' \
-    'about 5400 s' 'Successful: 49/50 Failed: 1/50 Time: 540'
+    '2/2 after 10.3 s, in 3 requests -> Successful: 2/2 Failed: 0/2 Time: 10.3s' \
+    'Fifth trial -> Requests: 3 (2 at 0 s, 1 at 10 s)'
+change 6 's/LLM_NO_RETRIES/2/; s/MAX_RETRIES = 2/MAX_RETRIES = 0/' \
+    'Second: still 30/50 -> Successful: 30/50' 'Fifth trial: 2/2 -> Successful: 2/2'
+change 7 's/LLM_NO_RETRIES/2/' 'about 5400 s -> Successful: 49/50 Failed: 1/50 Time: 540'
 
 cd "$root" || exit 1
 finish
