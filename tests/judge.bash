@@ -120,17 +120,17 @@ passes() {
     return 1
 }
 
-fails() { # EXERCISE FILE [SEED]
+fails() { # EXERCISE FILE OPTION...
     local expected
     expected=$(sed -n '1s|^/\* fails \([a-z ]*\):.*|\1|p' "$2")
     [ -n "$expected" ] || {
         echo "$2 does not say what fails"
         return 1
     }
-    hand_in "$1" "$2" --seed "${3:-1}"
+    hand_in "$@"
     expect_status 0 || return 1
     [ "$(letters FAIL)" = "$expected" ] || {
-        echo "seed ${3:-1}: fails $(letters FAIL), not $expected"
+        echo "${*:3}: fails $(letters FAIL), not $expected"
         cat "$report"
         return 1
     }

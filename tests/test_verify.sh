@@ -433,8 +433,17 @@ worst_counts() {
         --seed "$right" --seed "$wrong" >"$report" 2>&1
     expect_status 0 && grep -q '^FAIL 0/3 a' "$report" &&
         grep -A2 '^FAIL 0/3 a' "$report" | grep -q "SEED=$wrong)$" &&
-        grep -q "   seeds: $right $right $wrong$" "$report" && return 0
-    cat "$report"
+        grep -q "   seeds: $right $right $wrong$" "$report" || {
+        cat "$report"
+        return 1
+    }
+    verify --submission "$folder/half" --exercise 2 --every-seed --format json \
+        --seed "$right" --seed "$wrong" --seed "$right" --seed "$wrong" \
+        --seed "$right" >"$report"
+    jq -c '.exercises[0].checks[0] | [.letter, .verdict, .seed, .failed_seeds]' \
+        "$report" >"$folder/a"
+    [ "$(cat "$folder/a")" = "[\"a\",\"fail\",$wrong,2]" ] && return 0
+    cat "$folder/a"
     return 1
 }
 

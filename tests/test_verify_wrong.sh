@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # test_verify_wrong.sh - each wrong program loses exactly the checks that its
 # first line names. Each is handed in as a student would, in a folder of its own.
-# SEEDS=20: twenty times, with twenty seeds. What is told with the first one
-# stands in verify/mutants/README.md.
+# SEEDS=20: then with twenty seeds, and it loses them with each. What is told
+# with the first one stands in verify/mutants/README.md.
 #
 # Run from the repository's root. Every fourth only; SHARE=1: all.
+# shellcheck disable=SC2031 # folder is judge.bash's, set for each check
 . tests/judge.bash
+
+SEEDS=${SEEDS:-1}
 
 table=verify/mutants/README.md
 
@@ -22,12 +25,25 @@ in_table() { # EXERCISE FILE
     return 1
 }
 
-found() { # EXERCISE FILE
-    local seed
-    fails "$@" && in_table "$@" || return 1
-    for ((seed = 2; seed <= ${SEEDS:-1}; seed++)); do
-        fails "$@" $seed || return 1
+# With each seed it loses what it loses with the first one.
+always() { # EXERCISE FILE
+    local seeds=() seed rarely
+    for ((seed = 1; seed <= SEEDS; seed++)); do
+        seeds+=(--seed "$seed")
     done
+    fails "$@" "${seeds[@]}" --every-seed --format text \
+        --format json --out "$folder/json" || return 1
+    rarely=$(jq -r '.exercises[].checks[] | select(.verdict == "fail") |
+        select(.failed_seeds != $seeds) | "\(.letter): \(.failed_seeds)"' \
+        --argjson seeds "$SEEDS" "$folder/json")
+    [ -z "$rarely" ] && return 0
+    echo "does not fail with each of $SEEDS seeds: $rarely"
+    return 1
+}
+
+found() { # EXERCISE FILE
+    fails "$@" --seed 1 && in_table "$@" || return 1
+    [ "$SEEDS" -eq 1 ] || always "$@"
 }
 
 no_others() {

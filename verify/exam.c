@@ -472,6 +472,26 @@ static size_t seeds_to_play(const struct exam *exam)
     return exam->grader->uses_llm && !named ? 1 : seeds->count;
 }
 
+/* The worst counts, and so nothing is left to learn after a failure, unless
+   somebody wants to know how many there are. The first is kept. */
+static void try_seeds(struct exam *exam, const struct check *check, size_t n)
+{
+    struct result *result = exam->current, first;
+    size_t failures = 0;
+
+    for (size_t i = 0; i < n && (!failures || exam->seeds.every); i++) {
+        if (passes_with(exam, check, exam->seeds.list[i]) || failures++)
+            continue;
+        first = *result;
+        *result = (struct result){.check = check};
+    }
+    if (failures) {
+        clear(result);
+        *result = first;
+        result->failures = failures;
+    }
+}
+
 static void run_check(struct exam *exam, const struct check *check)
 {
     const struct result *missing = missing_for(exam, check);
@@ -485,10 +505,8 @@ static void run_check(struct exam *exam, const struct check *check)
         give_up(exam,
                 missing->verdict == INCONCLUSIVE ? INCONCLUSIVE : NOT_REACHED,
                 "needs %c", missing->check->letter);
-    /* The worst counts, and so nothing is left to learn after a failure. */
-    for (size_t i = 0; !missing && i < seeds; i++)
-        if (!passes_with(exam, check, exam->seeds.list[i]))
-            break;
+    if (!missing)
+        try_seeds(exam, check, seeds);
     result->seconds = real_seconds() - began;
 }
 

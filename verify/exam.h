@@ -21,6 +21,7 @@ struct result {
     struct text why;       /* of NOT_REACHED and INCONCLUSIVE */
     const struct run *run; /* the latest, NULL if none was played */
     uint64_t seed;         /* that it was made with last */
+    size_t failures;       /* with so many seeds it did not pass */
     double seconds;        /* of real time that it took */
 };
 

@@ -70,7 +70,8 @@ static void write_seeds(FILE *out, const struct seeds *seeds)
     fprintf(out, "]");
 }
 
-static void write_check(FILE *out, const struct item *item)
+static void write_check(FILE *out, const struct item *item,
+                        const struct seeds *seeds)
 {
     const struct result *result = item->result;
 
@@ -83,6 +84,8 @@ static void write_check(FILE *out, const struct item *item)
     member(out, "needs", item->check->needs);
     if (result && result->verdict == FAIL) {
         fprintf(out, ",\"seed\":%" PRIu64, result->seed);
+        if (seeds->every)
+            fprintf(out, ",\"failed_seeds\":%zu", result->failures);
         member(out, "asked", text_chars(&result->asked));
         member(out, "seen", text_chars(&result->seen));
         member(out, "likely", text_chars(&result->likely));
@@ -119,7 +122,7 @@ static void write_exam(FILE *out, const struct exam *exam)
         struct item item = item_of(exam, i);
 
         fprintf(out, "%s\n  ", i ? "," : "");
-        write_check(out, &item);
+        write_check(out, &item, &exam->seeds);
         text_free(&item.message);
     }
     fprintf(out, "]}");

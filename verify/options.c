@@ -22,7 +22,10 @@ static const char usage[] =
     "  --submission DIR   the student's files (exercises), flat or in an\n"
     "                     exercises/ of its own\n"
     "  --exercise N       only this one; can be given several times\n"
-    "  --seed N           draw the same numbers as then; up to three times\n"
+    "  --seed N           draw the same numbers as then; up to a hundred "
+    "times\n"
+    "  --every-seed       go on after a failure: json says with how many\n"
+    "                     seeds a check fails\n"
     "  --secret FILE      draw three seeds from what stands in the file\n"
     "  --weights FILE     what each exercise counts (verify/weights)\n"
     "  --format NAME      text, tap, junit, json, gradescope, classroom,\n"
@@ -122,6 +125,7 @@ enum {
     SUBMISSION,
     EXERCISE,
     SEED,
+    EVERY_SEED,
     SECRET,
     WEIGHTS,
     FORMAT,
@@ -137,6 +141,7 @@ static const struct option names[] = {
     {"submission", required_argument, NULL, SUBMISSION},
     {"exercise", required_argument, NULL, EXERCISE},
     {"seed", required_argument, NULL, SEED},
+    {"every-seed", no_argument, NULL, EVERY_SEED},
     {"secret", required_argument, NULL, SECRET},
     {"weights", required_argument, NULL, WEIGHTS},
     {"format", required_argument, NULL, FORMAT},
@@ -164,6 +169,9 @@ static void take_option(struct options *options, int option)
         break;
     case SEED:
         seeds_add(&options->seeds, number_of(optarg, "--seed"));
+        break;
+    case EVERY_SEED:
+        options->seeds.every = true;
         break;
     case SECRET:
         seeds_from_secret(&options->seeds, optarg);

@@ -687,8 +687,10 @@ static void print_sums(const struct grading *grading)
             all_max(grading), seeds->count == 1 ? "" : "s");
     if (seeds->secret)
         fprintf(out, " secret");
-    for (size_t i = 0; !seeds->secret && i < seeds->count; i++)
+    for (size_t i = 0; !seeds->secret && i < seeds->count && i < 4; i++)
         fprintf(out, " %llu", (unsigned long long)seeds->list[i]);
+    if (!seeds->secret && seeds->count > 4)
+        fprintf(out, " and %zu more", seeds->count - 4);
     fprintf(out, "\nSandbox: %s   kit: %s\n", sandbox_level(), kit_version());
 }
 

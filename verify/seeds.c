@@ -27,7 +27,7 @@ static void fill(struct seeds *seeds, uint64_t from)
 {
     struct random random = {from};
 
-    while (seeds->count < SEEDS_MAX)
+    while (seeds->count < SEEDS_DRAWN)
         seeds->list[seeds->count++] = 1 + random_below(&random, SEED_END - 1);
 }
 

@@ -9,12 +9,13 @@
 
 #include "text.h"
 
-enum { SEEDS_MAX = 3 };
+enum { SEEDS_MAX = 100, SEEDS_DRAWN = 3 };
 
 struct seeds {
     uint64_t list[SEEDS_MAX];
     size_t count;
     bool given, secret; /* by whoever runs the judge; not to be told */
+    bool every;         /* goes on after a failure, to count them */
 };
 
 /* One that was given by hand; gives up, EXIT_USAGE, if they are too many. */
