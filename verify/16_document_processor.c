@@ -674,9 +674,9 @@ static bool cancelled_twice(struct exam *exam)
     if (!cancelled(exam, scenario, 3, "while 3 of 6 are in flight"))
         return false;
     /* More than one, since a wait that is random may be none. */
-    scenario = documents(exam, 4, 0, &patient);
+    scenario = documents(exam, 3, 0, &patient);
     text_add(&scenario->web.settings, "fault=503\n");
-    return cancelled(exam, scenario, 4, "while 4 documents wait for a retry");
+    return cancelled(exam, scenario, 3, "while 3 documents wait for a retry");
 }
 
 static bool no_trace(struct exam *exam)

@@ -1,4 +1,4 @@
-/* fails a: a first try to see whether it works, and then the request */
+/* fails a f: a first try to see whether it works, and then the request */
 #include "14_concurrent_llm_client.h"
 
 #include <errno.h>
