@@ -37,9 +37,9 @@ struct completion {
 };
 
 /*
- * Sends the prompt as a user's message, for at most 50 tokens, and waits for
- * the response; a permit is held meanwhile, and nowhere else. completion is a
- * struct completion. Adds to the client's totals.
+ * Sends the prompt, once, as a user's message, for at most 50 tokens, and waits
+ * for the response; a permit is held meanwhile, and nowhere else. completion is
+ * a struct completion. Adds to the client's totals.
  *
  * Returns 0 also if the request has failed, as the completion then says; an
  * error only if it could not go on (ASYNC_ECANCELED, -ENOMEM).

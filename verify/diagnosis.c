@@ -155,20 +155,12 @@ bool stopped_at_once(struct exam *exam, const struct run *run)
     return false;
 }
 
-bool each_called_once(struct exam *exam, const struct run *run, const char *op)
+/* Of n calls so many were made, and one of them, the worst, so often. */
+static void explain_calls(struct exam *exam, const struct run *run, size_t made,
+                          size_t worst, size_t times)
 {
-    size_t n = run->scenario->n, made = 0, worst = 0;
+    size_t n = run->scenario->n;
 
-    for (size_t i = 0; i < n; i++) {
-        size_t times = calls_of(run, op, i);
-
-        made += times > 0;
-        if (times != 1 && calls_of(run, op, worst) <= 1)
-            worst = i;
-    }
-    size_t times = n ? calls_of(run, op, worst) : 1;
-    if (times == 1)
-        return true;
     if (made == 0) {
         if (n == 1)
             saw(exam, "there is one call to make, and it was not made");
@@ -196,6 +188,23 @@ bool each_called_once(struct exam *exam, const struct run *run, const char *op)
         likely(exam, "all tasks got the same job: the first element, or a "
                      "shared variable");
     }
+}
+
+bool each_called_once(struct exam *exam, const struct run *run, const char *op)
+{
+    size_t n = run->scenario->n, made = 0, worst = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t times = calls_of(run, op, i);
+
+        made += times > 0;
+        if (times != 1 && calls_of(run, op, worst) <= 1)
+            worst = i;
+    }
+    size_t times = n ? calls_of(run, op, worst) : 1;
+    if (times == 1)
+        return true;
+    explain_calls(exam, run, made, worst, times);
     return false;
 }
 

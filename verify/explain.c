@@ -378,6 +378,32 @@ static void explain_hang(struct exam *exam, const struct run *run)
     }
 }
 
+/* Nothing moved any more in real time. */
+static void explain_blocked(struct exam *exam, const struct run *run)
+{
+    int seconds = run->process.limits->blocked_seconds;
+
+    if (run->cancelled_at != NEVER && run->returned_at == NEVER) {
+        saw(exam, "it was cancelled, and %d s later it had not returned, %s",
+            seconds, when(run));
+        likely(exam, "ASYNC_ECANCELED was taken for one error among others, "
+                     "and it tries again: whatever suspends may return it, and "
+                     "then it is returned at once");
+    } else if (run->traffic.in_flight > 0) {
+        saw(exam, "nothing happened for %d s, %s", seconds, when(run));
+        likely(exam, "it waits for an answer that never comes: a time-out for "
+                     "each attempt");
+    } else {
+        saw(exam, "it hung for %d s in a call that blocks, %s", seconds,
+            when(run));
+        likely(exam, run->scenario->web.wanted
+                         ? "a wait that is far too long (async_sleep() takes "
+                           "seconds), or a call that blocks the whole thread"
+                         : "sleep(), a lock, or reading from standard input: "
+                           "they block the whole thread");
+    }
+}
+
 static void explain_limit(struct exam *exam, const struct run *run)
 {
     const struct limits *limits = run->process.limits;
@@ -389,30 +415,7 @@ static void explain_limit(struct exam *exam, const struct run *run)
         likely(exam, "a loop that never ends, and never waits");
         break;
     case BLOCKED:
-        if (run->cancelled_at != NEVER && run->returned_at == NEVER) {
-            saw(exam,
-                "it was cancelled, and %d s later it had not returned, "
-                "%s",
-                limits->blocked_seconds, when(run));
-            likely(exam, "ASYNC_ECANCELED was taken for one error among "
-                         "others, and it tries again: whatever suspends may "
-                         "return it, and then it is returned at once");
-            break;
-        }
-        if (run->traffic.in_flight > 0) {
-            saw(exam, "nothing happened for %d s, %s", limits->blocked_seconds,
-                when(run));
-            likely(exam, "it waits for an answer that never comes: a time-out "
-                         "for each attempt");
-            break;
-        }
-        saw(exam, "it hung for %d s in a call that blocks, %s",
-            limits->blocked_seconds, when(run));
-        likely(exam, run->scenario->web.wanted
-                         ? "a wait that is far too long (async_sleep() takes "
-                           "seconds), or a call that blocks the whole thread"
-                         : "sleep(), a lock, or reading from standard input: "
-                           "they block the whole thread");
+        explain_blocked(exam, run);
         break;
     case IN_SIGSTOP:
     case IN_VFORK:
