@@ -198,7 +198,7 @@ crash_has_a_place() {
     words=$(tr -s '\n ' ' ' <"$report")
     line=$(grep -n 'return [*]nowhere' verify/attacks/crashes.c | cut -d: -f1)
     [[ $words == *"seen "*" at 02_gather.c:$line in call_all likely a pointer"* ]] &&
-        [[ $words == *'; SANITIZE=1 make exercise2 shows the place'* ]] &&
+        [[ $words != *'; SANITIZE=1 make exercise2 shows the place'* ]] &&
         ! grep -v replay: "$report" | grep -q 0x && return 0
     cat "$report"
     return 1
