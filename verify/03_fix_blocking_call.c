@@ -265,10 +265,10 @@ static bool stops_when_cancelled(struct exam *exam)
 }
 
 static const struct check checks[] = {
-    {'a', 4, "client_get, never requests_get", "", never_blocking, 0, 0},
-    {'b', 3, "each begins after its own pause", "", after_its_pause, 0, 0},
+    {'a', 4, "client_get, never requests_get", "", never_blocking, 0, 2},
+    {'b', 3, "each begins after its own pause", "", after_its_pause, 0, 2},
     {'c', 2, "all are fetched at once", "ab", all_at_once, 0, 0},
-    {'d', 1, "stops when cancelled", "ab", stops_when_cancelled, 0, 0},
+    {'d', 1, "stops when cancelled", "ab", stops_when_cancelled, 0, 3},
     {0},
 };
 

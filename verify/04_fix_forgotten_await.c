@@ -390,10 +390,10 @@ static bool errors_returned(struct exam *exam)
 }
 
 static const struct check checks[] = {
-    {'a', 4, "all has ended when it returns", "", waits_for_all, 0, 0},
-    {'b', 4, "the total is that of the prices", "", sum_of_prices, 0, 0},
+    {'a', 4, "all has ended when it returns", "", waits_for_all, 0, 2},
+    {'b', 4, "the total is that of the prices", "", sum_of_prices, 0, 2},
     {'c', 1, "the prices are fetched at once", "ab", prices_at_once, 0, 0},
-    {'d', 1, "errors are returned, no leak", "", errors_returned, 0, 0},
+    {'d', 1, "errors are returned, no leak", "", errors_returned, 0, 2},
     {0},
 };
 

@@ -497,11 +497,11 @@ static bool nothing_leaks(struct exam *exam)
 
 static const struct check checks[] = {
     {'a', 3, "one fails, all others succeed", "", others_succeed, 0, 0},
-    {'b', 2, "the error's text is in its item", "", errors_in_place, 7, 0},
-    {'c', 2, "a bad body is a failed item", "", bad_bodies_fail, 0, 0},
-    {'d', 1, "the counts add up", "", counts_add_up, 0, 0},
+    {'b', 2, "the error's text is in its item", "", errors_in_place, 7, 2},
+    {'c', 2, "a bad body is a failed item", "", bad_bodies_fail, 0, 3},
+    {'d', 1, "the counts add up", "", counts_add_up, 0, 3},
     {'e', 1, "all are asked for at once", "a", all_at_once, 3, 0},
-    {'f', 1, "nothing leaks on any path", "", nothing_leaks, 7, 0},
+    {'f', 1, "nothing leaks on any path", "", nothing_leaks, 7, 2},
     {0},
 };
 
