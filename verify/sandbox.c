@@ -212,6 +212,47 @@ static bool add_all_children(struct entry **entries, size_t *count, pid_t pid)
     return told;
 }
 
+/* All processes of the machine. */
+static struct entry *everybody(size_t *count)
+{
+    struct entry *entries = NULL;
+    DIR *processes = opendir("/proc");
+    struct dirent *name;
+
+    *count = 0;
+    while (processes && (name = readdir(processes)))
+        if (*name->d_name >= '1' && *name->d_name <= '9')
+            add_entry(&entries, count, (pid_t)atol(name->d_name));
+    if (processes)
+        closedir(processes);
+    return entries;
+}
+
+/* The same as family(), where the system does not tell who is whose child:
+   Linux without CONFIG_PROC_CHILDREN. All others' entries have to be read, too.
+ */
+static struct entry *family_by_search(size_t *count)
+{
+    size_t all_count;
+    struct entry *all = everybody(&all_count), *entries = NULL;
+
+    *count = 0;
+    for (size_t i = 0; i <= *count; i++) {
+        pid_t parent = i == 0 ? getpid() : entries[i - 1].pid;
+        size_t before = *count;
+
+        for (size_t k = 0; k < all_count; k++)
+            if (all[k].parent == parent) {
+                entries = must_grow(entries, *count, sizeof *entries);
+                entries[(*count)++] = all[k];
+            }
+        if (i > 0)
+            entries[i - 1].has_child = *count > before;
+    }
+    free(all);
+    return entries;
+}
+
 /* All descendants of the judge, parents first; the caller frees them. It costs
    some files a process, whatever else the machine runs. */
 static struct entry *family(size_t *count)
@@ -219,7 +260,8 @@ static struct entry *family(size_t *count)
     struct entry *entries = NULL;
 
     *count = 0;
-    add_all_children(&entries, count, getpid());
+    if (!add_all_children(&entries, count, getpid()))
+        return family_by_search(count);
     for (size_t i = 0; i < *count; i++) {
         size_t before = *count;
 
