@@ -562,7 +562,7 @@ static void a_sent_sigsegv_ends_the_program(void **state)
 
     assert_true(WIFSIGNALED(how));
     assert_int_equal(WTERMSIG(how), SIGSEGV);
-    assert_string_equal(output, "");
+    assert_null(strstr(output, "async:"));
 }
 
 #endif

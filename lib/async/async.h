@@ -114,11 +114,10 @@ struct async_task {
  * From the first run on, the program ignores SIGPIPE, and may open as many
  * files as the system allows. While it runs in the main thread, Ctrl-C cancels
  * fn's task, and a second Ctrl-C stops the program at once; Ctrl-\ prints the
- * table of tasks (async_dump), also while a task is in an endless loop. While it
- * runs in any thread, SIGSEGV and SIGBUS are the runtime's. Each thread may run
- * a loop of its own; a task belongs to the thread that spawned it. After a fork,
- * a child may only exec or _exit.
- * [asyncio.run(main()); Part 2]
+ * table of tasks (async_dump), also while a task is in an endless loop. While
+ * it runs in any thread, SIGSEGV and SIGBUS are the runtime's. Each thread may
+ * run a loop of its own; a task belongs to the thread that spawned it. After a
+ * fork, a child may only exec or _exit. [asyncio.run(main()); Part 2]
  */
 int async_run(async_fn *fn, void *job);
 
