@@ -117,7 +117,8 @@ struct async_task {
  * table of tasks (async_dump), also while a task is in an endless loop. While
  * it runs in any thread, SIGSEGV and SIGBUS are the runtime's. Each thread may
  * run a loop of its own; a task belongs to the thread that spawned it. After a
- * fork, a child may only exec or _exit. [asyncio.run(main()); Part 2]
+ * fork, a child may only exec or _exit.
+ * [asyncio.run(main()); Part 2]
  */
 int async_run(async_fn *fn, void *job);
 
