@@ -28,15 +28,11 @@ int fault_run_group_tests(const char *name, const struct CMUnitTest *tests,
  * with what was meant for the one before, and holds it open.
  */
 static const char *const waiting_tests[] = {
-    "a_cancelled_thread_is_waited_for",
-    "a_terminal_is_filled",
-    "colours_are_for_terminals",
-    "one_reader_at_a_time",
-    "test_a_wait_is_cancelled",
-    "test_concurrent_and_cancelled",
-    "test_reading_ends_early",
-    "test_more_than_a_shard",
-    "to_thread_cancelled",
+    "a_cancelled_thread_is_waited_for", "a_terminal_is_filled",
+    "colours_are_for_terminals",        "one_reader_at_a_time",
+    "test_a_wait_is_cancelled",         "test_concurrent_and_cancelled",
+    "test_reading_ends_early",          "test_all_at_once_and_cancelled",
+    "test_more_than_a_shard",           "to_thread_cancelled",
 };
 
 static bool waits_by_itself(const char *name)
