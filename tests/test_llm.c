@@ -14,6 +14,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -233,6 +234,81 @@ static void test_all_at_once_and_cancelled(void **state)
     llm_client_free(client);
     mock_llm_stop(crowd->server);
     free(crowd);
+}
+
+enum { IN_A_THREAD = 20 };
+
+struct loop_of_chats {
+    const char *base_url;
+    int err; /* of async_run */
+    long tokens;
+};
+
+struct many {
+    struct llm_chat *chats;
+    size_t n;
+};
+
+static int ask_all(void *job)
+{
+    struct many *many = job;
+
+    return async_gather_each(llm_chat, many->chats, many->n);
+}
+
+/* A client and a loop of its own. */
+static void *chat_in_a_thread(void *job)
+{
+    struct loop_of_chats *self = job;
+    struct llm_options options = {.api_key = KEY, .base_url = self->base_url};
+    struct llm_client *client = llm_client_from_provider("openai", &options);
+    struct llm_chat chats[IN_A_THREAD];
+    struct many many = {chats, IN_A_THREAD};
+    bool exact;
+
+    self->err = -errno;
+    if (!client)
+        return NULL;
+    for (int i = 0; i < IN_A_THREAD; i++)
+        chats[i] = chat_of(client, &hello);
+    self->err = async_run(ask_all, &many);
+    if (!self->err && llm_count_tokens(client, "Hello", &exact) < 1)
+        self->err = -EINVAL;
+    for (int i = 0; i < IN_A_THREAD; i++)
+        free(chats[i].content);
+    self->tokens = client->total_tokens;
+    llm_client_free(client);
+    return NULL;
+}
+
+/* Nobody is answered before all chats of both threads are in flight. */
+static void test_two_loops_at_once(void **state)
+{
+    struct mock_llm_options options = {.gate = 2 * IN_A_THREAD};
+    char error[MOCK_LLM_ERROR_SIZE];
+    struct mock_llm *server = mock_llm_start(&options, error);
+    struct loop_of_chats loops[2] = {{0}};
+    pthread_t threads[2];
+
+    (void)state;
+    assert_non_null(server);
+    for (int i = 0; i < 2; i++) {
+        loops[i].base_url = mock_llm_base_url(server);
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, chat_in_a_thread, &loops[i]), 0);
+    }
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    struct mock_llm_ledger ledger = ledger_of(server);
+    assert_int_equal(ledger.max_in_flight, 2 * IN_A_THREAD);
+    assert_int_equal(ledger.answered, 2 * IN_A_THREAD);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(loops[i].err, 0);
+        assert_int_equal(loops[i].tokens,
+                         (ledger.prompt_tokens + ledger.completion_tokens) / 2);
+    }
+    mock_llm_ledger_free(&ledger);
+    mock_llm_stop(server);
 }
 
 struct second_try {
@@ -1111,6 +1187,7 @@ int main(void)
         cmocka_unit_test(test_chats_of_both_kinds),
         cmocka_unit_test(test_a_batch_adds_up),
         cmocka_unit_test(test_all_at_once_and_cancelled),
+        cmocka_unit_test(test_two_loops_at_once),
         cmocka_unit_test(test_the_next_call_works),
         cmocka_unit_test(test_the_request),
         cmocka_unit_test(test_what_is_not_sent),

@@ -20,7 +20,8 @@ static const struct llm_provider *const providers[] = {
 
 enum { N_PROVIDERS = sizeof providers / sizeof providers[0] };
 
-/* The first two are the chapter's, the others their providers' of late 2025. */
+/* The first two are the chapter's. The others are as of November 2025, from
+   openai.com/api/pricing and claude.com/pricing. */
 static const struct llm_price prices[] = {
     {"gpt-4", 0.03, 0.06},
     {"gpt-3.5-turbo", 0.001, 0.002},

@@ -94,6 +94,21 @@ static int set_url(struct llm_client_private *private, const char *url,
                              source);
 }
 
+/* Otherwise each multi handle would look the host up for itself, and each new
+   connection agree on keys from the beginning. A client belongs to one thread:
+   nothing needs a lock. */
+static int new_share(struct llm_client_private *private)
+{
+    private->share = curl_share_init();
+    if (!private->share ||
+        curl_share_setopt(private->share, CURLSHOPT_SHARE,
+                          CURL_LOCK_DATA_DNS) ||
+        curl_share_setopt(private->share, CURLSHOPT_SHARE,
+                          CURL_LOCK_DATA_SSL_SESSION))
+        return -ENOMEM;
+    return 0;
+}
+
 int llm_http_set_url(struct llm_client *client, const char *base_url,
                      const char *path, const char *source)
 {
@@ -110,6 +125,8 @@ int llm_http_set_url(struct llm_client *client, const char *base_url,
         return -ENOMEM;
     err = set_url(private, url, source);
     free(url);
+    if (!err)
+        err = new_share(private);
     if (err)
         return err;
     err = append_header(private, "Content-Type: application/json");
@@ -122,6 +139,7 @@ void llm_http_free(struct llm_client_private *private)
     while (private->n_idle > 0)
         curl_easy_cleanup(private->idle[--private->n_idle]);
     free(private->idle);
+    curl_share_cleanup(private->share); /* after its handles */
     for (struct curl_slist *line = private->headers; line; line = line->next)
         explicit_bzero(line->data, strlen(line->data));
     curl_slist_free_all(private->headers);
@@ -164,6 +182,7 @@ static CURL *new_handle(const struct llm_client_private *private)
         curl_easy_cleanup(easy);
         return NULL;
     }
+    curl_easy_setopt(easy, CURLOPT_SHARE, private->share);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, private->headers);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
     /* Each request has one while it is in flight. Answers are small. */

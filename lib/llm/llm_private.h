@@ -90,6 +90,7 @@ struct llm_client_private {
     const struct llm_provider *provider;
     char *model, *key;
     CURLU *url;
+    CURLSH *share;              /* of all handles: host names, TLS sessions */
     bool local;                 /* the server is on this machine */
     struct curl_slist *headers; /* of every request */
     double timeout, connect_timeout;
