@@ -89,6 +89,24 @@ struct curl_slist *fault_call_curl_slist_append(struct curl_slist *list,
     return fault_due(FAULT_CURL, 0) ? NULL : curl_slist_append(list, text);
 }
 
+CURLSH *fault_call_curl_share_init(void)
+{
+    return fault_due(FAULT_CURL, 0) ? NULL : curl_share_init();
+}
+
+/* The options that are used take an int. */
+CURLSHcode fault_call_curl_share_setopt(CURLSH *share, CURLSHoption option, ...)
+{
+    va_list list;
+
+    if (fault_due(FAULT_CURL, 0))
+        return CURLSHE_NOMEM;
+    va_start(list, option);
+    CURLSHcode code = curl_share_setopt(share, option, va_arg(list, int));
+    va_end(list);
+    return code;
+}
+
 CURLU *fault_call_curl_url(void)
 {
     return fault_due(FAULT_CURL, 0) ? NULL : curl_url();
