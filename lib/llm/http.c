@@ -167,6 +167,53 @@ static size_t take_header(char *data, size_t one, size_t size, void *owner)
     return size;
 }
 
+/* ---- Looking the host up ----------------------------------------------- */
+
+/*
+ * libcurl starts a thread for each lookup. So when nothing is known of the host
+ * the first request goes alone, until it has a connection, or has failed; the
+ * others wait for that, and then find the address in what the handles share.
+ * libcurl keeps it there for 60 s. If it failed all go: each is to have its
+ * own error, and none the waiting of all before it.
+ */
+enum { KNOWN_FOR = 50 /* seconds */ };
+
+static void end_lookup(struct llm_client_private *private, bool found)
+{
+    if (!private->looking)
+        return;
+    private->looking = false;
+    private->known = found;
+    private->known_since = async_now();
+    async_event_set(&private->looked_up);
+    async_event_clear(&private->looked_up);
+}
+
+#if LIBCURL_VERSION_NUM >= 0x075000
+/* CURLOPT_PREREQFUNCTION: the connection stands. */
+static int is_connected(void *owner, char *to, char *from, int to_port,
+                        int from_port)
+{
+    (void)to, (void)from, (void)to_port, (void)from_port;
+    end_lookup(owner, true);
+    return CURL_PREREQFUNC_OK;
+}
+#endif
+
+/* Whether this request is the one that looks; until it has ended, or told. */
+static int wait_for_lookup(struct llm_client_private *private, bool *looks)
+{
+    *looks = false;
+    if (private->local)
+        return 0;
+    if (private->known && async_now() - private->known_since < KNOWN_FOR)
+        return 0;
+    if (private->looking)
+        return async_event_wait(&private->looked_up);
+    private->looking = *looks = true;
+    return 0;
+}
+
 /* ---- Handles ----------------------------------------------------------- */
 
 static CURL *new_handle(const struct llm_client_private *private)
@@ -183,6 +230,10 @@ static CURL *new_handle(const struct llm_client_private *private)
         return NULL;
     }
     curl_easy_setopt(easy, CURLOPT_SHARE, private->share);
+#if LIBCURL_VERSION_NUM >= 0x075000
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, is_connected);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, private);
+#endif
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, private->headers);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
     /* Each request has one while it is in flight. Answers are small. */
@@ -226,11 +277,12 @@ static long milliseconds(double seconds)
     return ms > 1e9 ? 0 : ms < 1 ? 1 : (long)ms;
 }
 
-static int perform(const struct llm_client_private *private, CURL *easy,
+static int perform(struct llm_client_private *private, CURL *easy,
                    bool blocking)
 {
     struct async_curl_limits limits = {private->connect_timeout,
                                        private->timeout};
+    bool looks;
 
     /* The handle may have served the other way before. */
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
@@ -239,7 +291,13 @@ static int perform(const struct llm_client_private *private, CURL *easy,
                      blocking ? milliseconds(limits.connect) : 0L);
     if (blocking)
         return async_curl_raise(easy, curl_easy_perform(easy));
-    return async_curl_perform_within(easy, &limits);
+    int err = wait_for_lookup(private, &looks);
+    if (err)
+        return err;
+    err = async_curl_perform_within(easy, &limits);
+    if (looks)
+        end_lookup(private, err == 0);
+    return err;
 }
 
 /*
@@ -343,15 +401,23 @@ out:
 
 /* ---- A stream ---------------------------------------------------------- */
 
-static int open_source(const struct llm_client_private *private,
+static int open_source(struct llm_client_private *private,
                        struct llm_source *source)
 {
     const struct async_curl_limits limits = {private->connect_timeout,
                                              private->timeout};
+    bool looks;
+    int err = wait_for_lookup(private, &looks);
+
+    if (err)
+        return err;
 
     curl_easy_setopt(source->easy, CURLOPT_TIMEOUT_MS, 0L);
     curl_easy_setopt(source->easy, CURLOPT_CONNECTTIMEOUT_MS, 0L);
-    return async_curl_open(&source->curl, source->easy, &limits);
+    err = async_curl_open(&source->curl, source->easy, &limits);
+    if (looks)
+        end_lookup(private, err == 0);
+    return err;
 }
 
 int llm_http_open(struct llm_chat *chat, struct llm_reply *reply,

@@ -90,9 +90,13 @@ struct llm_client_private {
     const struct llm_provider *provider;
     char *model, *key;
     CURLU *url;
-    CURLSH *share;              /* of all handles: host names, TLS sessions */
-    bool local;                 /* the server is on this machine */
-    struct curl_slist *headers; /* of every request */
+    CURLSH *share;                /* of all handles: host names, TLS sessions */
+    bool local;                   /* the server is on this machine */
+    struct curl_slist *headers;   /* of every request */
+    struct async_event looked_up; /* the transfer that was looking has ended */
+    bool looking;                 /* one looks the host up */
+    bool known;                   /* it has been found */
+    double known_since;           /* then; on the runtime's clock */
     double timeout, connect_timeout;
     int max_retries;
     uint64_t random; /* the state of the generator */
