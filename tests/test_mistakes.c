@@ -1146,6 +1146,9 @@ static int quit_in_a_thread_program(void)
 static void ctrl_backslash_may_come_to_another_thread(void **state)
 {
     (void)state;
+#ifdef ASYNC_TSAN /* hands a signal on later, maybe after the end */
+    skip();
+#endif
     assert_exits(quit_in_a_thread_program, 0);
     assert_said("  1      main                  runs\n");
 }
