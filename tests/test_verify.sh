@@ -431,12 +431,12 @@ worst_counts() {
     wrong=$(seed_that "$folder/half" FAIL)
     verify --submission "$folder/half" --exercise 2 --seed "$right" \
         --seed "$right" --seed "$wrong" >"$report" 2>&1
-    expect_status 0 && grep -q '^FAIL 0/3 a' "$report" &&
-        grep -A2 '^FAIL 0/3 a' "$report" | grep -q "SEED=$wrong)$" &&
-        grep -q "   seeds: $right $right $wrong$" "$report" || {
+    if ! expect_status 0 || ! grep -q '^FAIL 0/3 a' "$report" ||
+        ! grep -A2 '^FAIL 0/3 a' "$report" | grep -q "SEED=$wrong)$" ||
+        ! grep -q "   seeds: $right $right $wrong$" "$report"; then
         cat "$report"
         return 1
-    }
+    fi
     verify --submission "$folder/half" --exercise 2 --every-seed --format json \
         --seed "$right" --seed "$wrong" --seed "$right" --seed "$wrong" \
         --seed "$right" >"$report"
