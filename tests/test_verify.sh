@@ -440,10 +440,9 @@ worst_counts() {
     verify --submission "$folder/half" --exercise 2 --every-seed --format json \
         --seed "$right" --seed "$wrong" --seed "$right" --seed "$wrong" \
         --seed "$right" >"$report"
-    jq -c '.exercises[0].checks[0] | [.letter, .verdict, .seed, .failed_seeds]' \
-        "$report" >"$folder/a"
-    [ "$(cat "$folder/a")" = "[\"a\",\"fail\",$wrong,2]" ] && return 0
-    cat "$folder/a"
+    grep '"letter":"a"' "$report" | grep "\"seed\":$wrong," |
+        grep -q '"failed_seeds":2,' && return 0
+    cat "$report"
     return 1
 }
 

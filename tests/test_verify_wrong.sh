@@ -33,9 +33,8 @@ always() { # EXERCISE FILE
     done
     fails "$@" "${seeds[@]}" --every-seed --format text \
         --format json --out "$folder/json" || return 1
-    rarely=$(jq -r '.exercises[].checks[] | select(.verdict == "fail") |
-        select(.failed_seeds != $seeds) | "\(.letter): \(.failed_seeds)"' \
-        --argjson seeds "$SEEDS" "$folder/json")
+    rarely=$(grep '"failed_seeds":' "$folder/json" |
+        grep -v "\"failed_seeds\":$SEEDS,")
     [ -z "$rarely" ] && return 0
     echo "does not fail with each of $SEEDS seeds: $rarely"
     return 1
