@@ -100,7 +100,7 @@ if [ -z "${NPM_TESTS:-}" ]; then
     skip 'in a browser' 'asks npm: NPM_TESTS=1 make test T=test_book.sh'
 elif ! command -v npm >/dev/null || ! command -v chromium >/dev/null; then
     skip 'in a browser' 'needs npm and chromium'
-elif ! npm install --silent --no-save --ignore-scripts --prefix "$work" \
+elif ! timeout 120 npm install --silent --no-save --ignore-scripts --prefix "$work" \
     axe-core@4.10.3 playwright-core@1.56.1 >"$work/npm.log" 2>&1; then
     skip 'in a browser' 'npm cannot fetch axe-core and playwright-core'
 else

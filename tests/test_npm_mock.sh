@@ -17,7 +17,7 @@ skip() {
 
 [ -n "${NPM_TESTS:-}" ] || skip 'asks npm: NPM_TESTS=1 make test T=test_npm_mock'
 command -v npm >/dev/null || skip 'no npm'
-npm install --silent --no-save --prefix "$scratch" "$package" \
+timeout 120 npm install --silent --no-save --prefix "$scratch" "$package" \
     >"$scratch/npm.log" 2>&1 || skip "npm cannot fetch $package"
 cat >"$scratch/mock-llm.yaml" <<'END'
 streaming:

@@ -19,7 +19,7 @@ command -v npm >/dev/null || skip 'no npm'
 [ -e vocab/cl100k_base.tiktoken ] || skip 'no vocabularies: make vocab'
 cp tests/tokens.mjs "$scratch"
 cd "$scratch" || exit 1
-npm install --silent --no-save --prefix . tiktoken@1.0.22 >npm.log 2>&1 ||
+timeout 120 npm install --silent --no-save --prefix . tiktoken@1.0.22 >npm.log 2>&1 ||
     skip 'npm cannot fetch tiktoken'
 node tokens.mjs cases || exit 1
 cd "$OLDPWD" || exit 1
