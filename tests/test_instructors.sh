@@ -6,31 +6,16 @@
 # such as /autograder, are folders beside it, and nothing is installed or cloned.
 #
 # Run from the repository's root.
-set -u
+. tests/tap.bash
 
 page=docs/instructors.md
 root=$PWD
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 # Submissions run as somebody else, who has to get to the judge's own folders.
 chmod 755 "$work"
-count=0
 
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES BUILD SANITIZED PARTS CC UNDER T
 unset SEED SUBMISSION SANITIZE CONTEXT POLLER V ARGS NO_COLOR COLUMNS
 export LC_ALL=C.UTF-8
-
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    count=$((count + 1))
-    if "$@" >"$work/output" 2>&1; then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        sed 's/^/# /' "$work/output"
-    fi
-}
 
 make_class() {
     mkdir -p class/ada class/bob/exercises 'class/Zoë, "the late"'
@@ -180,4 +165,4 @@ check Autolab autolab
 check 'Moodle VPL' vpl
 check PrairieLearn prairielearn
 check 'solutions/ is not needed' without_solutions
-echo "1..$count"
+finish
