@@ -74,6 +74,10 @@ try() {
         make -n test >"$work/output" 2>&1
         grep -q 'tests/test_readme.sh' "$work/output"
         ;;
+    'make bench-http')
+        run "$1 ROUNDS=1 SCALE=0.01 CASES=cpu-100" &&
+            grep -q '^Of the bounds' "$work/output"
+        ;;
     'make bench'*)
         # One round of little; test_bench.sh tries each case.
         run "$1 ROUNDS=1 SCALE=0.01 CASES='switch gather'" &&
