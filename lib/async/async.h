@@ -321,7 +321,7 @@ struct async_semaphore {
     struct async_private_semaphore { /* the runtime's, leave it alone */
         struct async_waiters waiters;
         int granted, limit;
-        bool begun;
+        bool begun, over_released;
     } async_private;
 };
 
@@ -335,11 +335,10 @@ struct async_semaphore {
 int async_semaphore_acquire(struct async_semaphore *semaphore) ASYNC_SUSPENDS;
 
 /*
- * Gives a permit back, and so wakes the first task that waits for one.
- * A
- * release that would make more permits than there were at the start is
- * reported, and changes nothing; but if there were none ({0}), any task may
- * release, as a signal to others.
+ * Gives a permit back, and so wakes the first task that waits for one. A
+ * release that would make more permits than there were at the start changes
+ * nothing, and the first of a semaphore is reported; but if there were none
+ * ({0}), any task may release, as a signal to others.
  * Does not suspend.
  * [semaphore.release()]
  */

@@ -141,7 +141,9 @@ void async_semaphore_release(struct async_semaphore *semaphore)
     begin(semaphore);
     int limit = semaphore->async_private.limit;
     if (limit && semaphore->permits >= limit) {
-        async_report_over_release();
+        if (!semaphore->async_private.over_released)
+            async_report_over_release();
+        semaphore->async_private.over_released = true;
         return;
     }
     semaphore->permits++;
