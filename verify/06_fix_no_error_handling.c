@@ -489,6 +489,11 @@ static bool nothing_leaks(struct exam *exam)
 {
     if (!none_and_one(exam))
         return false;
+    /* Alone, so that behind its item there is nothing that could be hit. */
+    asked(exam, "one item, whose body is a long page of HTML: it is longer "
+                "than an item's error");
+    if (!watched(exam, 1, &bad_forms[BAD_FORMS - 1], 1))
+        return false;
     asked(exam, "all kinds of bad bodies, some good ones, and a request that "
                 "fails: all is freed but the titles");
     return watched(exam, ITEMS + BAD_FORMS, bad_forms, BAD_FORMS) &&

@@ -157,6 +157,7 @@ static const char *mistake_behind(const char *error)
         {"null pointer", "a pointer is NULL"},
         {"SEGV", "a pointer that is NULL, not set, or freed, or to a local "
                  "variable that is gone"},
+        {"BUS", "a pointer that was written over, or not set"},
     };
 
     for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++)
