@@ -190,7 +190,11 @@ survives() { # FILE: exercise 2, no points, the report has the words
 
 nothing_left() { # TMPDIR
     ls -A "$1"
-    [ -z "$(ls -A "$1")" ] || return 1
+    [ -z "$(ls -A "$1")" ] && nothing_runs "$1"
+}
+
+# No program in there runs any more.
+nothing_runs() { # TMPDIR
     local exe
     for exe in /proc/[0-9]*/exe; do
         case $(readlink "$exe" 2>/dev/null) in

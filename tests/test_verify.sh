@@ -674,22 +674,29 @@ no_place_for_it() {
     [ $? -eq 3 ] && grep -q '^verify: cannot write /dev/full: ' "$report"
 }
 
-# Whoever stops the judge stops what it runs.
-interrupted() {
-    local pid tmp=$folder/interrupted/tmp
+# Whoever stops the judge stops what it runs: when there is such a file, the
+# program (or its linker runs), or the folder that a check is made in.
+stopped() { # SIGNAL FILE
+    local pid tmp=$folder/stopped/tmp
     mkdir -p "$tmp"
-    cp verify/attacks/sleeps_for_real.c "$folder/interrupted/02_gather.c"
-    TMPDIR=$tmp "${judge[@]}" --submission "$folder/interrupted" \
+    cp verify/attacks/sleeps_for_real.c "$folder/stopped/02_gather.c"
+    TMPDIR=$tmp "${judge[@]}" --submission "$folder/stopped" \
         --exercise 2 >"$report" 2>&1 &
     pid=$!
-    # Until there is something to be stopped: the program, or its linker.
-    until [ -n "$(find "$tmp" -name program 2>/dev/null)" ]; do
+    until [ -n "$(find "$tmp" -name "$2" 2>/dev/null)" ]; do
         kill -0 $pid || return 1
         sleep 0.05
     done
-    kill -TERM $pid
+    kill -"$1" $pid
     wait $pid
-    [ $? -eq 143 ] && nothing_left "$tmp"
+    [ $? -eq $((128 + $(kill -l "$1"))) ] || return 1
+    # Who is killed leaves the folder, and those who end the rest a moment.
+    if [ "$1" = KILL ]; then
+        until nothing_runs "$tmp"; do sleep 0.05; done
+        rm -rf "$tmp"
+    else
+        [ "$(grep -c interrupted "$report")" -eq 1 ] && nothing_left "$tmp"
+    fi
 }
 
 # ---- All of them -------------------------------------------------------------
@@ -780,5 +787,9 @@ beside check 'without packages an exercise that needs them is inconclusive' \
     without_packages
 beside check "the web server's ledger and gate are out of reach" \
     no_way_to_the_ledger
-beside check 'stopping the judge stops everything' interrupted
+for signal in TERM HUP KILL; do
+    beside check "what the judge runs does not outlive its SIG$signal" \
+        stopped $signal 'run-*'
+done
+beside check 'nor what it builds' stopped TERM program
 finish

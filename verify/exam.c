@@ -1,418 +1,18 @@
 /*
- * exam.c - holding an exam: the file, the program, one check after another.
+ * exam.c - holding an exam: the file, the program, the checks side by side.
  */
 #include "exam.h"
+#include "deputy.h"
 #include "misnamed.h"
 #include "skeleton.h"
-#include "words.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 /* A student's file is no longer than this. */
 enum { SOURCE_MAX_BYTES = 256 * 1024 };
-
-/* The machine gets so many tries, a program that hangs so many checks. */
-enum { TRIES = 3, HANGS_MAX = 2 };
-
-static const struct limits plain_limits = {
-    .cpu_seconds = 2,
-    .memory = (size_t)512 * 1024 * 1024,
-    .file = (size_t)1024 * 1024,
-    .output = (size_t)16 * 1024 * 1024,
-    .blocked_seconds = 3,
-    .patience = 10,
-    .wall_seconds = 60,
-};
-
-/* A sanitizer makes a program slower, and larger. */
-static const struct limits sanitized_limits = {
-    .cpu_seconds = 20,
-    .memory = (size_t)2048 * 1024 * 1024,
-    .file = (size_t)1024 * 1024,
-    .output = (size_t)16 * 1024 * 1024,
-    .blocked_seconds = 8,
-    .patience = 30,
-    .wall_seconds = 180,
-};
-
-/* With a web server, a program may have a thread for each request. */
-static const struct limits *limits_of(const struct scenario *scenario)
-{
-    static struct limits web[2];
-    const struct limits *usual =
-        scenario->sanitized ? &sanitized_limits : &plain_limits;
-    struct limits *more = &web[scenario->sanitized];
-
-    if (!scenario->web.wanted)
-        return usual;
-    *more = *usual;
-    more->processes = 512;
-    return more;
-}
-
-/* ---- Scenarios --------------------------------------------------------- */
-
-struct played {
-    struct scenario scenario;
-    struct run run;
-    struct played *next;
-};
-
-size_t draw(struct exam *exam, size_t n)
-{
-    return random_below(&exam->random, n);
-}
-
-/* Whether it would not show if somebody ignored the order. */
-static bool ordered(const size_t *order, size_t n)
-{
-    size_t up = 0, down = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        up += order[i] == i;
-        down += order[i] == n - 1 - i;
-    }
-    return n > 1 && (up == n || (down == n && n > 2));
-}
-
-static void shuffle(struct exam *exam, size_t *order, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        order[i] = i;
-    do {
-        for (size_t i = n; i > 1; i--) {
-            size_t other = draw(exam, i), old = order[i - 1];
-            order[i - 1] = order[other];
-            order[other] = old;
-        }
-    } while (ordered(order, n));
-}
-
-/* Durations of some tenths of a second, in whole hundredths if n allows it. */
-static void draw_answers(struct exam *exam, struct answer *answers, size_t n)
-{
-    size_t *order = must_calloc(n, sizeof *order);
-    int64_t step = n > 100 ? MILLISECOND : 10 * MILLISECOND;
-    int64_t first = (int64_t)(10 + draw(exam, 30)) * 10 * MILLISECOND;
-
-    if (n <= 100)
-        step *= (int64_t)(3 + draw(exam, 8));
-    shuffle(exam, order, n);
-    for (size_t i = 0; i < n; i++) {
-        struct answer *answer = &answers[i];
-
-        answer->after = first + step * (int64_t)order[i];
-        for (int c = 0; c < 10; c++)
-            answer->text[c] = (char)('a' + draw(exam, 26));
-    }
-    free(order);
-}
-
-struct scenario *scenario_new(struct exam *exam, size_t n)
-{
-    struct played *played = must_calloc(1, sizeof *played);
-    struct scenario *scenario = &played->scenario;
-
-    played->next = exam->played;
-    exam->played = played;
-    scenario->n = n;
-    scenario->tries = 1;
-    scenario->answers = must_calloc(n, sizeof scenario->answers[0]);
-    draw_answers(exam, scenario->answers, n);
-    text_add(&scenario->parameters, "param n =%zu\n", n);
-    return scenario;
-}
-
-void scenario_tries(struct exam *exam, struct scenario *scenario, size_t tries)
-{
-    size_t n = scenario->n;
-    struct answer *answers = must_calloc(n * tries, sizeof *answers);
-
-    memcpy(answers, scenario->answers, n * sizeof *answers);
-    free(scenario->answers);
-    scenario->answers = answers;
-    scenario->tries = tries;
-    for (size_t i = 1; i < tries; i++)
-        draw_answers(exam, answers + i * n, n);
-}
-
-void scenario_text(struct scenario *scenario, const char *name,
-                   const char *text)
-{
-    char *word = word_of(text);
-
-    text_add(&scenario->parameters, "param %s %s\n", name, word ? word : "=");
-    free(word);
-}
-
-void scenario_number(struct scenario *scenario, const char *name, long number)
-{
-    char text[24];
-
-    snprintf(text, sizeof text, "%ld", number);
-    scenario_text(scenario, name, text);
-}
-
-void scenario_seconds(struct scenario *scenario, const char *name, int64_t ns)
-{
-    text_add(&scenario->parameters, "param %s =%lld\n", name, (long long)ns);
-}
-
-int64_t slowest(const struct scenario *scenario)
-{
-    int64_t result = 0;
-
-    for (size_t i = 0; i < scenario->n; i++)
-        if (scenario->answers[i].after > result)
-            result = scenario->answers[i].after;
-    return result;
-}
-
-int64_t sum_of(const struct scenario *scenario)
-{
-    int64_t result = 0;
-
-    for (size_t i = 0; i < scenario->n; i++)
-        result += scenario->answers[i].after;
-    return result;
-}
-
-bool same_time(int64_t a, int64_t b)
-{
-    return llabs(a - b) <= 1000;
-}
-
-bool thousandfold(int64_t seen, int64_t wanted)
-{
-    return wanted > 0 && llabs(seen - 1000 * wanted) <= MILLISECOND;
-}
-
-/* ---- Playing ----------------------------------------------------------- */
-
-static void set(struct text *text, const char *format, va_list arguments)
-{
-    char sentence[1024];
-
-    vsnprintf(sentence, sizeof sentence, format, arguments);
-    text_free(text);
-    /* Whatever of it came from a program. */
-    text_add_visible(text, sentence, strlen(sentence), sizeof sentence);
-}
-
-static void give_up(struct exam *exam, enum verdict verdict, const char *format,
-                    ...) __attribute__((format(printf, 3, 4)));
-
-static void give_up(struct exam *exam, enum verdict verdict, const char *format,
-                    ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    set(&exam->current->why, format, arguments);
-    va_end(arguments);
-    exam->current->verdict = verdict;
-}
-
-static bool have_sanitized(struct exam *exam)
-{
-    struct build *build = &exam->build;
-
-    if (exam->sanitized)
-        return true;
-    if (build_sanitizers_work(build)) {
-        saw(exam, "it does not compile with -fsanitize=address");
-        likely(exam, "it does on purpose something else there");
-    } else {
-        give_up(exam, INCONCLUSIVE, "%s",
-                exam->build.kit->sanitized
-                    ? "there is no AddressSanitizer on this machine"
-                    : "it needs AddressSanitizer: --sanitized was not given");
-    }
-    return false;
-}
-
-/* A folder that the program finds empty, and may write into; false if those
-   before it have spoilt the one that it is in. */
-static bool make_run_folder(const struct exam *exam, struct path folder)
-{
-    folder_remove(folder);
-    if (chmod(exam->build.folder.chars, 0750) ||
-        !build_intact(&exam->build, false))
-        return false;
-    folder_make(folder);
-    folder_give_away(folder.chars);
-    return true;
-}
-
-/* Whatever a program is built with: leaks count only where a check says so. A
-   package's library has no frame pointers: where a leak begins in one, only the
-   slow way of looking tells by which line of the student's. */
-static char *asan_options(const struct exam *exam, bool sanitized)
-{
-    if (!sanitized)
-        return "ASAN_OPTIONS=detect_leaks=0";
-    return exam->grader->uses_json
-               ? "ASAN_OPTIONS=leak_check_at_exit=0:fast_unwind_on_malloc=0"
-               : "ASAN_OPTIONS=leak_check_at_exit=0";
-}
-
-/* One try. Returns whether the program was run, or could have been but for what
-   it did itself. */
-static bool try_once(struct exam *exam, struct played *played)
-{
-    bool sanitized = played->scenario.sanitized;
-    /* Not by its whole path: folders above may be closed to its user. */
-    struct path program = path_in("..", build_program_path(sanitized));
-    char *arguments[] = {program.chars, NULL};
-    char *environment[] = {asan_options(exam, sanitized),
-                           "UBSAN_OPTIONS=print_stacktrace=1", NULL};
-    struct path folder = path_in(exam->build.folder.chars, "run");
-    struct path server = path_in(exam->build.kit->plain, "bin/verify_server");
-    struct command command = {.arguments = arguments,
-                              .environment = environment,
-                              .folder = folder.chars,
-                              .world = exam->build.folder.chars,
-                              .channel = true,
-                              .server = server.chars,
-                              .limits = limits_of(&played->scenario)};
-    bool ready = make_run_folder(exam, folder);
-    int err = ready ? ledger_run(&played->run, &played->scenario, &command) : 0;
-
-    if (!ready || !build_intact(&exam->build, sanitized))
-        played->run.trouble = SPOILT;
-    else if (err)
-        give_up(exam, INCONCLUSIVE,
-                "no program can be started in %s: %s; set TMPDIR",
-                exam->build.folder.chars, strerror(-err));
-    else if (played->run.process.ending == STALLED)
-        give_up(exam, INCONCLUSIVE, "the machine stood still");
-    else if (played->run.process.ending == NOT_BEGUN)
-        give_up(exam, INCONCLUSIVE, "its sandbox could not be made");
-    else if (played->run.trouble == SERVER_LOST && !played->run.traffic.ready)
-        give_up(exam, INCONCLUSIVE, "the judge's web server does not run here");
-    else
-        return true;
-    return played->run.trouble == SPOILT;
-}
-
-static struct played *played_of(struct exam *exam, struct scenario *scenario)
-{
-    struct played *played = exam->played;
-
-    while (&played->scenario != scenario)
-        played = played->next;
-    return played;
-}
-
-/* Whether it went on until a limit: that costs seconds each time. */
-static bool had_to_be_stopped(const struct run *run)
-{
-    return run->process.ending > STOPPED || run->trouble == POLLING ||
-           run->trouble == ENDLESS || run->trouble == DEAF;
-}
-
-/* Whether it ended by a signal that has its cause elsewhere in the program. */
-static bool crashed(const struct run *run)
-{
-    static const int signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
-
-    if (run->complete || run->process.ending != ENDED ||
-        !WIFSIGNALED(run->process.status))
-        return false;
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-        if (WTERMSIG(run->process.status) == signals[i])
-            return true;
-    return false;
-}
-
-/* A crash is told once more, by the sanitizers, if they find its cause. */
-static void find_cause(struct exam *exam, const struct played *played)
-{
-    struct played again = {.scenario = played->scenario};
-
-    if (exam->sanitized) {
-        again.scenario.sanitized = true;
-        if (try_once(exam, &again))
-            explain_sanitizer(exam, &again.run);
-        ledger_free(&again.run);
-        /* A machine that cannot do that does not change the verdict. */
-        exam->current->verdict = FAIL;
-        text_free(&exam->current->why);
-    }
-    /* Where it is known, there is nothing more to find out. */
-    char place[64];
-    snprintf(place, sizeof place, "%s.c:", exam->grader->name);
-    if (!strstr(text_chars(&exam->current->seen), place))
-        text_add(&exam->current->likely,
-                 "; SANITIZE=1 make exercise%d shows the place",
-                 exam->grader->number);
-}
-
-const struct run *play(struct exam *exam, struct scenario *scenario)
-{
-    struct played *played = played_of(exam, scenario);
-    struct run *run = &played->run;
-
-    if (exam->hangs >= HANGS_MAX) {
-        give_up(exam, NOT_REACHED,
-                "not run: two earlier checks had to be stopped");
-        return NULL;
-    }
-    if (scenario->sanitized && !have_sanitized(exam))
-        return NULL;
-    for (int i = 0; !try_once(exam, played); i++) {
-        if (i + 1 == TRIES)
-            return NULL;
-        ledger_free(run);
-        *run = (struct run){0};
-    }
-    exam->current->verdict = FAIL; /* until its check says otherwise */
-    exam->current->run = run;
-    exam->hangs += had_to_be_stopped(run);
-    if (explain_end(exam, run))
-        return run;
-    if (!scenario->sanitized && crashed(run))
-        find_cause(exam, played);
-    if (scenario->sanitized && !build_sanitizers_work(&exam->build))
-        give_up(exam, INCONCLUSIVE,
-                "AddressSanitizer does not work on this machine");
-    return NULL;
-}
-
-/* ---- Why a check fails ------------------------------------------------- */
-
-void asked(struct exam *exam, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    set(&exam->current->asked, format, arguments);
-    va_end(arguments);
-}
-
-void saw(struct exam *exam, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    set(&exam->current->seen, format, arguments);
-    va_end(arguments);
-}
-
-void likely(struct exam *exam, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    set(&exam->current->likely, format, arguments);
-    va_end(arguments);
-}
 
 /* ---- The checks -------------------------------------------------------- */
 
@@ -437,14 +37,13 @@ static const struct result *missing_for(const struct exam *exam,
     return NULL;
 }
 
-/* A result as it is before the check is made. */
-static void clear(struct result *result)
+void result_clear(struct result *result)
 {
     text_free(&result->asked);
     text_free(&result->seen);
     text_free(&result->likely);
     text_free(&result->why);
-    result->run = NULL;
+    evidence_free(&result->evidence);
     result->verdict = FAIL;
 }
 
@@ -452,13 +51,16 @@ static void clear(struct result *result)
 static bool passes_with(struct exam *exam, const struct check *check,
                         uint64_t seed)
 {
-    clear(exam->current);
+    result_clear(exam->current);
+    exam->latest = NULL;
     exam->current->seed = seed;
     /* Its own numbers, whatever the checks before it have drawn. */
     exam->random.state = seed * 1000003 + (uint64_t)exam->grader->number * 256 +
                          (unsigned char)check->letter;
     if (check->passes(exam))
         exam->current->verdict = PASS;
+    if (exam->current->verdict == FAIL && exam->latest)
+        exam->current->evidence = evidence_of(exam->latest);
     return exam->current->verdict == PASS;
 }
 
@@ -486,29 +88,185 @@ static void try_seeds(struct exam *exam, const struct check *check, size_t n)
         *result = (struct result){.check = check};
     }
     if (failures) {
-        clear(result);
+        result_clear(result);
         *result = first;
         result->failures = failures;
     }
 }
 
-static void run_check(struct exam *exam, const struct check *check)
+/* ---- Side by side ------------------------------------------------------ */
+
+/* The texts of a result, in which all else is numbers. */
+enum { RESULT_TEXTS = 8 };
+
+static void texts_of(struct result *result, struct text *texts[RESULT_TEXTS])
 {
-    const struct result *missing = missing_for(exam, check);
-    struct result *result = &exam->results[exam->result_count++];
-    size_t seeds = seeds_to_play(exam);
+    struct text *const all[RESULT_TEXTS] = {
+        &result->asked,          &result->seen,
+        &result->likely,         &result->why,
+        &result->evidence.calls, &result->evidence.tasks,
+        &result->evidence.messages, &result->evidence.printed};
+
+    memcpy(texts, all, sizeof all);
+}
+
+/* As bytes, for a process that is the same program. */
+static void pack(struct text *bytes, struct result *result)
+{
+    struct text *texts[RESULT_TEXTS];
+
+    text_add_bytes(bytes, (const char *)result, sizeof *result);
+    texts_of(result, texts);
+    for (int i = 0; i < RESULT_TEXTS; i++)
+        text_add_bytes(bytes, text_chars(texts[i]), texts[i]->length);
+}
+
+static void unpack(struct result *result, const struct text *bytes)
+{
+    const char *at = bytes->chars + sizeof *result;
+    struct text *texts[RESULT_TEXTS];
+
+    memcpy(result, bytes->chars, sizeof *result);
+    texts_of(result, texts);
+    for (int i = 0; i < RESULT_TEXTS; i++) {
+        size_t length = texts[i]->length;
+
+        *texts[i] = (struct text){0};
+        text_add_bytes(texts[i], at, length);
+        at += length;
+    }
+}
+
+/* A deputy's work: the exam's current check. */
+static void make_check(void *subject, struct text *found)
+{
+    struct exam *exam = subject;
+    struct result *result = exam->current;
     double began = real_seconds();
 
-    *result = (struct result){.check = check, .verdict = FAIL};
-    exam->current = result;
+    try_seeds(exam, result->check, seeds_to_play(exam));
+    if (result->verdict == PASS)
+        play_for_real(exam);
+    result->seconds = real_seconds() - began;
+    pack(found, result);
+    play_free(exam);
+}
+
+struct sitting {
+    struct exam *exam;
+    enum { TO_DO, IN_HAND, DONE } stages[CHECKS_MAX];
+    struct deputy deputies[CHECKS_MAX]; /* of those in hand */
+    size_t in_hand, room;
+};
+
+/* A check is begun when it is known whether those that it needs have passed. */
+static bool can_begin(const struct sitting *sitting, size_t i)
+{
+    const struct result *results = sitting->exam->results;
+
+    for (size_t k = 0; k < i; k++)
+        if (strchr(results[i].check->needs, results[k].check->letter) &&
+            sitting->stages[k] != DONE)
+            return false;
+    return sitting->stages[i] == TO_DO;
+}
+
+/* A program that hangs costs seconds: after so many checks nobody goes on. */
+static bool hung_before(const struct exam *exam, size_t i)
+{
+    size_t hangs = 0;
+
+    while (i-- > 0)
+        hangs += exam->results[i].hangs;
+    return hangs >= HANGS_MAX;
+}
+
+static void skip_hung(struct exam *exam, size_t i)
+{
+    exam->current = &exam->results[i];
+    result_clear(exam->current);
+    exam->current->hangs = 0;
+    give_up(exam, NOT_REACHED,
+            "not run: two earlier checks had to be stopped");
+}
+
+/* Returns whether it has to be made; if not, its result says why. */
+static bool is_reached(struct exam *exam, size_t i)
+{
+    const struct result *missing = missing_for(exam, exam->results[i].check);
+
+    exam->current = &exam->results[i];
     if (missing)
         give_up(exam,
                 missing->verdict == INCONCLUSIVE ? INCONCLUSIVE : NOT_REACHED,
                 "needs %c", missing->check->letter);
-    if (!missing)
-        try_seeds(exam, check, seeds);
-    result->seconds = real_seconds() - began;
+    else if (hung_before(exam, i))
+        skip_hung(exam, i);
+    else
+        return true;
+    return false;
 }
+
+static void begin_checks(struct sitting *sitting)
+{
+    struct exam *exam = sitting->exam;
+
+    for (size_t i = 0;
+         i < exam->result_count && sitting->in_hand < sitting->room; i++) {
+        if (!can_begin(sitting, i))
+            continue;
+        sitting->stages[i] = DONE;
+        if (!is_reached(exam, i))
+            continue;
+        deputy_start(&sitting->deputies[i], make_check, exam);
+        sitting->stages[i] = IN_HAND;
+        sitting->in_hand++;
+    }
+}
+
+static void end_check(struct sitting *sitting)
+{
+    struct exam *exam = sitting->exam;
+    size_t i = deputy_wait(sitting->deputies, exam->result_count);
+
+    unpack(&exam->results[i], &sitting->deputies[i].found);
+    text_free(&sitting->deputies[i].found);
+    sitting->stages[i] = DONE;
+    sitting->in_hand--;
+}
+
+/* What each check finds depends on the seed alone, whatever is made beside it.
+   So that the report does, too, a check does not count either if it happened to
+   be begun before two hung that stand above it. */
+static void make_checks(struct exam *exam)
+{
+    struct sitting sitting = {.exam = exam};
+
+    for (const struct check *check = exam->grader->checks; check->passes;
+         check++)
+        exam->results[exam->result_count++] =
+            (struct result){.check = check, .verdict = FAIL};
+    sitting.room = deputy_count(exam->result_count);
+    for (begin_checks(&sitting); sitting.in_hand > 0; begin_checks(&sitting))
+        end_check(&sitting);
+    for (size_t i = 0; i < exam->result_count; i++)
+        if (hung_before(exam, i))
+            skip_hung(exam, i);
+}
+
+/* The smallest of the runs in real time. */
+static void pick_real_run(struct exam *exam)
+{
+    for (size_t i = 0; i < exam->result_count; i++) {
+        const struct real_run *real = &exam->results[i].real;
+
+        if (real->took > 0 &&
+            (exam->real.took <= 0 || real->items < exam->real.items))
+            exam->real = *real;
+    }
+}
+
+/* ---- The programs ------------------------------------------------------ */
 
 /* Before the plain program was run: that could spoil it. */
 static void make_sanitized(struct exam *exam)
@@ -525,54 +283,6 @@ static void make_sanitized(struct exam *exam)
     build->messages = warnings;
 }
 
-/* The smallest scenario whose calls were in flight together and came to their
-   end; NULL if there is none. */
-static const struct played *concurrent(const struct exam *exam)
-{
-    const struct played *best = NULL;
-
-    for (const struct played *played = exam->played; played;
-         played = played->next)
-        if (played->scenario.gate > 1 && played->run.complete &&
-            (!best || played->scenario.n < best->scenario.n))
-            best = played;
-    return best;
-}
-
-/* Nobody is to wait long for what earns no points: a tenth of a second. */
-static int64_t speed_for(const struct scenario *scenario)
-{
-    int64_t speed = 10 * slowest(scenario) / SECOND;
-
-    return speed > 10 ? speed : 10;
-}
-
-/*
- * For those who want to see it and not only to be told: such a scenario once
- * more, in real time. It earns no points, since a busy machine is slow.
- */
-static void run_for_real(struct exam *exam)
-{
-    const struct played *played = concurrent(exam);
-    struct result unused = {0};
-    struct played again;
-
-    if (!played)
-        return;
-    again = (struct played){.scenario = played->scenario};
-    again.scenario.gate = 0;
-    again.scenario.speed = speed_for(&played->scenario);
-    exam->current = &unused;
-    if (try_once(exam, &again) && again.run.complete) {
-        exam->waiting = (double)sum_of(&again.scenario) / 1e9 /
-                        (double)again.scenario.speed;
-        exam->waited = again.run.lasted;
-    }
-    exam->current = NULL;
-    clear(&unused);
-    ledger_free(&again.run);
-}
-
 static void judge(struct exam *exam)
 {
     enum outcome outcome = build_program(&exam->build, false);
@@ -584,11 +294,9 @@ static void judge(struct exam *exam)
     exam->state = JUDGED;
     make_sanitized(exam);
     build_seal(&exam->build);
-    for (const struct check *check = exam->grader->checks; check->passes;
-         check++)
-        run_check(exam, check);
+    make_checks(exam);
     if (exam_passed(exam))
-        run_for_real(exam);
+        pick_real_run(exam);
 }
 
 /* ---- The file ---------------------------------------------------------- */
@@ -654,17 +362,7 @@ void exam_hold(struct exam *exam, const struct grader *grader,
 void exam_free(struct exam *exam)
 {
     for (size_t i = 0; i < exam->result_count; i++)
-        clear(&exam->results[i]);
-    while (exam->played) {
-        struct played *played = exam->played;
-
-        exam->played = played->next;
-        ledger_free(&played->run);
-        text_free(&played->scenario.parameters);
-        text_free(&played->scenario.web.settings);
-        free(played->scenario.answers);
-        free(played);
-    }
+        result_clear(&exam->results[i]);
     build_close(&exam->build);
 }
 

@@ -132,6 +132,11 @@ static void remove_all(void)
             folder_remove(open_folders[i]);
 }
 
+void folder_forget_all(void)
+{
+    memset(open_folders, 0, sizeof open_folders);
+}
+
 static void remember(struct path path)
 {
     static bool registered;

@@ -31,4 +31,7 @@ void folder_take_back(const char *path);
    also at exit. */
 void folder_remove(struct path path);
 
+/* Leaves those that are open to another process: at exit they stay. */
+void folder_forget_all(void);
+
 #endif

@@ -34,6 +34,9 @@ enum {
 
 static volatile sig_atomic_t interrupted;
 
+/* Whether another process, the judge, says what there is to say. */
+static bool speechless;
+
 static void on_signal(int number)
 {
     interrupted = number;
@@ -70,6 +73,11 @@ void process_prepare(void)
         if (old.sa_handler != SIG_IGN)
             sigaction(numbers[i], &action, NULL);
     }
+}
+
+void process_deputy(void)
+{
+    speechless = true;
 }
 
 char *path_variable(void)
@@ -364,13 +372,24 @@ void process_free(struct process *process)
     text_free(&process->err.kept);
 }
 
+bool process_interrupted(void)
+{
+    return interrupted != 0;
+}
+
+void process_stop(void)
+{
+    if (!speechless)
+        fprintf(stderr, "\nverify: interrupted\n");
+    exit(128 + interrupted);
+}
+
 static void stop_if_interrupted(struct process *process)
 {
     if (!interrupted)
         return;
     process_end(process, STOPPED);
-    fprintf(stderr, "\nverify: interrupted\n");
-    exit(128 + interrupted);
+    process_stop();
 }
 
 /* ---- Watching ---------------------------------------------------------- */

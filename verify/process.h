@@ -3,7 +3,7 @@
  * ends as a whole: it, its children, and whatever they left behind.
  *
  * The compiler runs in such a child, and so does each scenario. There is one at
- * a time.
+ * a time; deputies (deputy.h) have their own.
  */
 #ifndef VERIFY_PROCESS_H
 #define VERIFY_PROCESS_H
@@ -82,6 +82,13 @@ struct command {
 
 /* Once, before anything else: Ctrl-C and SIGTERM end the child, too. */
 void process_prepare(void);
+
+/* In a deputy: whatever it has to stop for, the judge tells it. */
+void process_deputy(void);
+
+/* Whether that has been asked for; and to do so, once no child is left. */
+bool process_interrupted(void);
+void process_stop(void) __attribute__((noreturn));
 
 /* "PATH=...", for an environment. */
 char *path_variable(void);

@@ -9,7 +9,6 @@
 #include "bubblewrap.h"
 #include "filter.h"
 #include "sandbox.h"
-#include "timeline.h"
 #include "version.h"
 
 #include <ctype.h>
@@ -19,10 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WIDTH = 80, INDENT = 10, EXCERPT_LINES = 10 };
-
-/* The first line of async_dump(). */
-#define TABLE "  task   function  "
+enum { WIDTH = 80, INDENT = 10 };
 
 static FILE *out;
 static bool utf8, colours;
@@ -223,134 +219,36 @@ static bool first_failure(const struct exam *exam, const struct result *result)
     return true;
 }
 
-/* The bytes before a sanitizer's report, which is told by "seen": whole lines.
- */
-static size_t before_sanitizer(const char *messages)
-{
-    static const char *const phrases[] = {
-        "================", "AddressSanitizer:", "runtime error: "};
-    size_t n = strlen(messages);
-
-    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++) {
-        const char *at = strstr(messages, phrases[i]);
-
-        if (at && (size_t)(at - messages) < n)
-            n = (size_t)(at - messages);
-    }
-    while (messages[n] && n > 0 && messages[n - 1] != '\n')
-        n--;
-    return n;
-}
-
-/* Where the runtime's table of tasks begins that it was asked for when the
-   program had to be stopped; or NULL. */
-static const char *table_in(const struct run *run)
-{
-    const char *at = text_chars(&run->process.err.kept), *latest = NULL;
-
-    while (run->process.ending > STOPPED && (at = strstr(at, TABLE)))
-        latest = at++;
-    return latest;
-}
-
-/* The messages of a check's latest run, without what is told elsewhere: a
-   sanitizer's report, the table of tasks. */
-static struct text messages_of(const struct result *result)
-{
-    const struct run *run = result->run;
-    const char *messages = text_chars(&run->process.err.kept);
-    const char *table = table_in(run);
-    struct text text = {0};
-    size_t n = run->scenario->sanitized ? before_sanitizer(messages)
-                                        : strlen(messages);
-
-    if (table && (size_t)(table - messages) < n)
-        n = (size_t)(table - messages);
-    text_add_bytes(&text, messages, n);
-    return text;
-}
-
-/* The table without the judge's own task, which is the first. */
-static void print_tasks(const struct run *run)
-{
-    const char *line = table_in(run);
-    struct text table = {0};
-    bool own = false;
-    size_t n;
-
-    for (; line && *line; line += n) {
-        n = strcspn(line, "\n");
-        n += line[n] == '\n';
-        if (strncmp(line, "     ", 5) != 0)
-            own = strncmp(line, "  1 ", 4) == 0;
-        if (!own)
-            text_add_bytes(&table, line, n);
-    }
-    excerpt("its tasks at that moment:", text_chars(&table), table.length);
-    text_free(&table);
-}
-
-static void print_timeline(const struct run *run)
-{
-    struct text picture = {0};
-
-    timeline_add(&picture, run);
-    excerpt("its calls (= in flight, x cancelled, ? not answered):",
-            text_chars(&picture), picture.length);
-    text_free(&picture);
-}
-
-/* What it printed, and when. */
-static void print_prints(const struct run *run)
-{
-    struct text lines = {0};
-
-    for (size_t i = 0; i < run->print_count && i <= EXCERPT_LINES; i++)
-        text_add(&lines, "%-9s%s\n", in_seconds(run->prints[i].at),
-                 run->prints[i].line);
-    excerpt("it printed:", text_chars(&lines), run->process.out.total);
-    text_free(&lines);
-}
-
 /* The first failure whose program said the same on standard error, or NULL. */
 static const struct result *same_messages(const struct exam *exam,
-                                          const struct result *result,
-                                          const struct text *messages)
+                                          const struct result *result)
 {
-    for (const struct result *other = exam->results; other < result; other++) {
-        if (other->verdict != FAIL || !other->run)
-            continue;
-        struct text theirs = messages_of(other);
-        bool same = strcmp(text_chars(&theirs), text_chars(messages)) == 0;
-
-        text_free(&theirs);
-        if (same)
+    for (const struct result *other = exam->results; other < result; other++)
+        if (other->verdict == FAIL && other->evidence.any &&
+            same(&other->evidence.messages, &result->evidence.messages))
             return other;
-    }
     return NULL;
 }
 
 /* What the program wrote: each message once, output once an exercise. */
-static void print_outputs(const struct exam *exam, const struct result *result)
+static void print_evidence(const struct exam *exam, const struct result *result)
 {
-    const struct run *run = result->run;
+    const struct evidence *evidence = &result->evidence;
+    const struct result *before = same_messages(exam, result);
 
-    if (!run)
-        return;
-    if (!run->leaks) /* a leak says nothing of when */
-        print_timeline(run);
-    print_tasks(run);
-    struct text err = messages_of(result);
-    const struct result *before = same_messages(exam, result, &err);
+    excerpt("its calls (= in flight, x cancelled, ? not answered):",
+            text_chars(&evidence->calls), evidence->calls.length);
+    excerpt("its tasks at that moment:", text_chars(&evidence->tasks),
+            evidence->tasks.length);
     if (!before)
-        excerpt("it said on standard error:", text_chars(&err),
-                run->process.err.total);
-    else if (err.length)
+        excerpt("it said on standard error:", text_chars(&evidence->messages),
+                evidence->messages_total);
+    else if (evidence->messages.length)
         fprintf(out, "  on standard error it said the same as in %c\n",
                 before->check->letter);
-    text_free(&err);
     if (first_failure(exam, result))
-        print_prints(run);
+        excerpt("it printed:", text_chars(&evidence->printed),
+                evidence->printed_total);
 }
 
 /* Where to read it up. */
@@ -398,7 +296,7 @@ static void print_failure(const struct exam *exam, const struct result *result,
         paragraph("seen", text_chars(&result->seen));
         paragraph("likely", text_chars(&result->likely));
         paragraph("next", text_chars(&words));
-        print_outputs(exam, result);
+        print_evidence(exam, result);
     }
     text_free(&words);
 }
@@ -702,12 +600,13 @@ static void print_real_runs(const struct grading *grading)
     for (size_t i = 0; i < grading->count; i++) {
         const struct exam *exam = &grading->exams[i];
 
-        if (exam->waited <= 0)
+        if (exam->real.took <= 0)
             continue;
         fprintf(out,
                 "%sExercise %d in real time: calls of %.2f s in all took "
                 "%.2f s.\n",
-                space, exam->grader->number, exam->waiting, exam->waited);
+                space, exam->grader->number, exam->real.calls,
+                exam->real.took);
         space = "";
     }
 }

@@ -21,11 +21,16 @@
 #include <sys/wait.h>
 
 /*
- * Whoever grades as root runs submissions as a user of this judge's own, so
- * that two that are graded at a time cannot meet. No system gives out numbers
- * from here on, and a process's number is below 2^22.
+ * Whoever grades as root runs submissions as a user of this process's own, so
+ * that two that run at a time cannot meet. No system gives out numbers from
+ * here on, and a process's number is below 2^22. The group is the judge's for
+ * all of its deputies: what has been built is for each of them.
  */
 enum { FIRST_UID = 0x70000000, NOBODY = 65534 };
+
+/* Whom submissions run as. */
+static uid_t runner;
+static gid_t runners;
 
 /* On top of what runs already: for a sanitizer's helpers and a few threads. */
 enum { SPARE_PROCESSES = 64 };
@@ -34,14 +39,6 @@ enum { SPARE_PROCESSES = 64 };
 static void allow_looking(void)
 {
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-}
-
-void sandbox_judge(void)
-{
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    sandbox_uid();
-    atexit(allow_looking);
 }
 
 /* Whether a process may become that user: a container need not know it. */
@@ -55,29 +52,49 @@ static bool can_become(uid_t uid)
     return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
+static void choose_user(void)
+{
+    runner = geteuid();
+    runners = getegid();
+    if (runner != 0)
+        return;
+    runner = FIRST_UID + (uid_t)getpid();
+    if (!can_become(runner))
+        runner = NOBODY;
+    runners = (gid_t)runner;
+}
+
+void sandbox_judge(void)
+{
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    choose_user();
+    atexit(allow_looking);
+}
+
+void sandbox_deputy(pid_t judge)
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+    if (getppid() != judge)
+        raise(SIGTERM); /* it is gone already */
+    if (runner >= FIRST_UID)
+        runner = FIRST_UID + (uid_t)getpid();
+}
+
 uid_t sandbox_uid(void)
 {
-    static uid_t uid; /* known before the first child asks */
-
-    if (geteuid() != 0)
-        return geteuid();
-    if (uid == 0)
-        uid = FIRST_UID + (uid_t)getpid();
-    else
-        return uid;
-    if (!can_become(uid))
-        uid = NOBODY;
-    return uid;
+    return runner;
 }
 
 gid_t sandbox_gid(void)
 {
-    return geteuid() == 0 ? (gid_t)sandbox_uid() : getegid();
+    return runners;
 }
 
 bool sandbox_is_shared(void)
 {
-    return sandbox_uid() == getuid() && !bubblewrap_works();
+    return runner == getuid() && !bubblewrap_works();
 }
 
 int sandbox_child(void)
@@ -85,13 +102,11 @@ int sandbox_child(void)
     /* Whoever grades as root does not run submissions as root. In a container
        that has no such user, EINVAL, there is nobody else to run them as. */
     if (geteuid() == 0) {
-        uid_t uid = sandbox_uid();
-
         if (setgroups(0, NULL) && errno != EPERM)
             return -errno;
-        if (setresgid(uid, uid, uid) && errno != EINVAL)
+        if (setresgid(runners, runners, runners) && errno != EINVAL)
             return -errno;
-        if (setresuid(uid, uid, uid) && errno != EINVAL)
+        if (setresuid(runner, runner, runner) && errno != EINVAL)
             return -errno;
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
@@ -108,7 +123,7 @@ size_t sandbox_process_limit(size_t more)
     size_t own = more ? more : SPARE_PROCESSES;
 
     /* That user has no others. */
-    if (sandbox_uid() >= FIRST_UID)
+    if (runner >= FIRST_UID)
         return own;
     FILE *load = fopen("/proc/loadavg", "re");
 
@@ -345,6 +360,11 @@ void sandbox_signal(int number)
 
 void sandbox_judge(void)
 {
+}
+
+void sandbox_deputy(pid_t judge)
+{
+    (void)judge;
 }
 
 uid_t sandbox_uid(void)

@@ -16,7 +16,12 @@
    their parent become its children, so that it can end them. */
 void sandbox_judge(void);
 
-/* The user and group that submissions are compiled and run as. */
+/* A deputy, of the judge that is this process: the same for itself, and it does
+   not outlive the judge. */
+void sandbox_deputy(pid_t judge);
+
+/* The user and group that submissions are compiled and run as, once that has
+   been chosen. */
 uid_t sandbox_uid(void);
 gid_t sandbox_gid(void);
 
