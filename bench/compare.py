@@ -264,7 +264,8 @@ def run_program(program, case, n, url):
         return 'takes more than 300 s'
     if done.returncode:
         said = done.stderr.strip().splitlines()
-        return said[-1] if said else f'exit status {done.returncode}'
+        wrong = [line.strip() for line in said if 'rror' in line] or said[-1:]
+        return wrong[0] if wrong else f'exit status {done.returncode}'
     lines = [line.split() for line in done.stdout.splitlines()]
     return {words[0]: float(words[1]) for words in lines}
 

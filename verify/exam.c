@@ -101,11 +101,14 @@ enum { RESULT_TEXTS = 8 };
 
 static void texts_of(struct result *result, struct text *texts[RESULT_TEXTS])
 {
-    struct text *const all[RESULT_TEXTS] = {
-        &result->asked,          &result->seen,
-        &result->likely,         &result->why,
-        &result->evidence.calls, &result->evidence.tasks,
-        &result->evidence.messages, &result->evidence.printed};
+    struct text *const all[RESULT_TEXTS] = {&result->asked,
+                                            &result->seen,
+                                            &result->likely,
+                                            &result->why,
+                                            &result->evidence.calls,
+                                            &result->evidence.tasks,
+                                            &result->evidence.messages,
+                                            &result->evidence.printed};
 
     memcpy(texts, all, sizeof all);
 }
@@ -186,8 +189,7 @@ static void skip_hung(struct exam *exam, size_t i)
     exam->current = &exam->results[i];
     result_clear(exam->current);
     exam->current->hangs = 0;
-    give_up(exam, NOT_REACHED,
-            "not run: two earlier checks had to be stopped");
+    give_up(exam, NOT_REACHED, "not run: two earlier checks had to be stopped");
 }
 
 /* Returns whether it has to be made; if not, its result says why. */

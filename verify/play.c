@@ -421,11 +421,11 @@ void play_for_real(struct exam *exam)
     again.scenario.speed = speed_for(&played->scenario);
     exam->current = &unused;
     if (try_once(exam, &again) && again.run.complete)
-        result->real = (struct real_run){
-            .items = again.scenario.n,
-            .calls = (double)sum_of(&again.scenario) / 1e9 /
-                     (double)again.scenario.speed,
-            .took = again.run.lasted};
+        result->real =
+            (struct real_run){.items = again.scenario.n,
+                              .calls = (double)sum_of(&again.scenario) / 1e9 /
+                                       (double)again.scenario.speed,
+                              .took = again.run.lasted};
     exam->current = result;
     result_clear(&unused);
     ledger_free(&again.run);
@@ -444,7 +444,6 @@ void play_free(struct exam *exam)
         free(played);
     }
 }
-
 
 /* ---- Why a check fails ------------------------------------------------- */
 

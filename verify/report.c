@@ -605,8 +605,7 @@ static void print_real_runs(const struct grading *grading)
         fprintf(out,
                 "%sExercise %d in real time: calls of %.2f s in all took "
                 "%.2f s.\n",
-                space, exam->grader->number, exam->real.calls,
-                exam->real.took);
+                space, exam->grader->number, exam->real.calls, exam->real.took);
         space = "";
     }
 }
