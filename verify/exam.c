@@ -155,6 +155,8 @@ static void make_check(void *subject, struct text *found)
     play_free(exam);
 }
 
+_Static_assert((int)CHECKS_MAX <= (int)DEPUTIES_MAX, "a deputy for each");
+
 struct sitting {
     struct exam *exam;
     enum { TO_DO, IN_HAND, DONE } stages[CHECKS_MAX];
