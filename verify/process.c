@@ -350,11 +350,12 @@ void process_end(struct process *process, enum ending why)
     if (process->ending == RUNNING)
         process->ending = why;
     /* Those killed may just have forked, so it takes several rounds. */
-    while (process->pid > 0 && reap(process) && real_now() < give_up) {
+    for (int round = 0;
+         process->pid > 0 && reap(process) && real_now() < give_up; round++) {
         kill(-process->pid, SIGKILL);
         if (process->server_pid > 0)
             kill(process->server_pid, SIGKILL);
-        sandbox_signal(SIGKILL);
+        sandbox_kill(round);
         poll(NULL, 0, 1);
     }
     process_drain(process);
@@ -473,7 +474,7 @@ static void ask_what_it_does(struct process *process)
 {
     size_t first = process->err.total, before;
 
-    sandbox_signal(SIGQUIT);
+    sandbox_ask();
     for (int i = 0; i < ANSWER_LOOKS; i++) {
         before = process->err.total;
         poll(NULL, 0, TICK_MS);

@@ -32,6 +32,9 @@ enum { FIRST_UID = 0x70000000, NOBODY = 65534 };
 static uid_t runner;
 static gid_t runners;
 
+/* After so many, it takes more than to kill whom one sees. */
+enum { PATIENT_ROUNDS = 20 };
+
 /* On top of what runs already: for a sanitizer's helpers and a few threads. */
 enum { SPARE_PROCESSES = 64 };
 
@@ -345,7 +348,7 @@ long sandbox_ticks_a_second(void)
     return sysconf(_SC_CLK_TCK);
 }
 
-void sandbox_signal(int number)
+static void signal_family(int number)
 {
     size_t n;
     struct entry *entries = family(&n);
@@ -354,6 +357,47 @@ void sandbox_signal(int number)
         if (!entries[i].is_bwrap || number != SIGQUIT)
             kill(entries[i].pid, number);
     free(entries);
+}
+
+void sandbox_ask(void)
+{
+    signal_family(SIGQUIT);
+}
+
+/* Without a look at who they are: a process may live for less than that takes,
+   and leave another. Returns whether the system tells who they are. */
+static bool kill_children(void)
+{
+    char path[64];
+    long pid;
+
+    snprintf(path, sizeof path, "/proc/self/task/%ld/children", (long)getpid());
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    while (fscanf(file, "%ld", &pid) == 1)
+        kill((pid_t)pid, SIGKILL);
+    fclose(file);
+    return true;
+}
+
+/* All at one moment, and nobody can fork in it. */
+static void kill_runner(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(setresuid(runner, runner, runner) || kill(-1, SIGKILL));
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+}
+
+void sandbox_kill(int round)
+{
+    if (round >= PATIENT_ROUNDS && runner >= FIRST_UID)
+        kill_runner();
+    else if (!kill_children())
+        signal_family(SIGKILL);
 }
 
 #else
@@ -403,9 +447,13 @@ long sandbox_ticks_a_second(void)
     return 100;
 }
 
-void sandbox_signal(int number)
+void sandbox_ask(void)
 {
-    (void)number;
+}
+
+void sandbox_kill(int round)
+{
+    (void)round;
 }
 
 #endif

@@ -55,8 +55,12 @@ struct look sandbox_look(void);
 /* How many CPU ticks a second has. */
 long sandbox_ticks_a_second(void);
 
-/* Sends a signal to all descendants of the judge; asks those that are a
-   submission's, SIGQUIT, what they are at. */
-void sandbox_signal(int number);
+/* Asks those of its descendants that are a submission's, by SIGQUIT, what they
+   are at. */
+void sandbox_ask(void);
+
+/* Kills its children. Whom they leave behind becomes its child, and so it takes
+   rounds, counted from 0, until it has none. */
+void sandbox_kill(int round);
 
 #endif
