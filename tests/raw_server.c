@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -118,8 +119,9 @@ static void free_first(struct raw_server *server)
     free(first);
 }
 
-/* Sends the reply of now; false if the client has gone. */
-static bool send_reply(struct raw_server *server, int fd, enum raw_then *then)
+/* Sends the reply of now, which ends in *last; false if the client has gone. */
+static bool send_reply(struct raw_server *server, int fd, enum raw_then *then,
+                       char *last)
 {
     pthread_mutex_lock(&server->mutex);
     struct reply *reply = server->replies;
@@ -128,6 +130,7 @@ static bool send_reply(struct raw_server *server, int fd, enum raw_then *then)
     must(bytes != NULL, "malloc");
     memcpy(bytes, reply->bytes, size);
     *then = reply->then;
+    *last = size > 0 ? bytes[size - 1] : ' ';
     if (reply->next)
         free_first(server);
     pthread_mutex_unlock(&server->mutex);
@@ -142,14 +145,28 @@ static bool send_reply(struct raw_server *server, int fd, enum raw_then *then)
     return sent == size;
 }
 
+static void drip(int fd, char byte)
+{
+    struct pollfd client = {.fd = fd, .events = POLLIN};
+
+    do
+        if (send(fd, &byte, 1, MSG_NOSIGNAL) < 0)
+            return;
+    while (poll(&client, 1, 1) == 0);
+}
+
 static void serve(struct raw_server *server, int fd)
 {
     enum raw_then then;
     char byte;
 
     while (take_request(server, fd)) {
-        if (!send_reply(server, fd, &then) || then == RAW_CLOSE)
+        if (!send_reply(server, fd, &then, &byte) || then == RAW_CLOSE)
             return;
+        if (then == RAW_DRIP) {
+            drip(fd, byte);
+            return;
+        }
         while (then == RAW_HOLD)
             if (recv(fd, &byte, 1, 0) <= 0)
                 return;

@@ -13,7 +13,8 @@
 enum raw_then {
     RAW_CLOSE, /* closes the connection */
     RAW_KEEP,  /* waits for the next request */
-    RAW_HOLD   /* does nothing more, until the client has gone */
+    RAW_HOLD,  /* does nothing more, until the client has gone */
+    RAW_DRIP   /* sends the last byte again and again, until then */
 };
 
 struct raw_server;

@@ -500,9 +500,41 @@ static void test_nothing_more_in_time(void **state)
     prepare(&reading, client);
     assert_int_equal(async_run(read_as_a_task, &reading), LLM_ETIMEDOUT);
     assert_string_equal(reading.pieces, "a|b|");
-    assert_non_null(strstr(reading.text, "nothing more within 0.04 s"));
+    assert_string_equal(reading.text, "no more of the answer within 0.04 s");
     llm_client_free(client);
     raw_server_stop(server);
+}
+
+/*
+ * Something comes all the time, but never the next piece: lines without an
+ * event, an error's body, or an answer in one piece.
+ */
+static void test_a_stream_that_drips(void **state)
+{
+    static const struct {
+        const char *reply, *pieces;
+    } cases[] = {
+        {HEAD CHUNK("a"), "a|"},
+        {HEAD ":\n", ""},
+        {"HTTP/1.1 500 No\r\n\r\n{", ""},
+        {"HTTP/1.1 200 OK\r\n\r\n{ ", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct raw_server *server =
+            raw_server_start(cases[i].reply, strlen(cases[i].reply), RAW_DRIP);
+        struct llm_client *client =
+            client_at(server, "openai", 0.5, LLM_NO_RETRIES);
+        struct reading reading = {0};
+
+        prepare(&reading, client);
+        assert_int_equal(async_run(read_as_a_task, &reading), LLM_ETIMEDOUT);
+        assert_string_equal(reading.pieces, cases[i].pieces);
+        assert_string_equal(reading.text, "no more of the answer within 0.5 s");
+        llm_client_free(client);
+        raw_server_stop(server);
+    }
 }
 
 /* In the middle, and before anything has come; then the client's next chat. */
@@ -619,6 +651,7 @@ int main(void)
         cmocka_unit_test(test_an_answer_in_one_piece),
         cmocka_unit_test(test_opening_is_retried),
         cmocka_unit_test(test_nothing_more_in_time),
+        cmocka_unit_test(test_a_stream_that_drips),
         cmocka_unit_test(test_cancelled),
         cmocka_unit_test(test_a_slow_reader),
         cmocka_unit_test(test_wrong_use),

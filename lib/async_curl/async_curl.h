@@ -83,6 +83,12 @@ int async_curl_open(struct async_curl_stream *stream, CURL *easy,
 int async_curl_read(struct async_curl_stream *stream, void *buffer, size_t size,
                     size_t *n) ASYNC_SUSPENDS;
 
+/* The same, but this piece may take so many seconds, from now on; 0: any time.
+ */
+int async_curl_read_within(struct async_curl_stream *stream, void *buffer,
+                           size_t size, size_t *n,
+                           double seconds) ASYNC_SUSPENDS;
+
 /*
  * Ends the transfer, wherever it is, and leaves the stream all zeroes; nothing
  * if it is. Every stream that was opened is closed before its handle is used
@@ -119,6 +125,9 @@ int async_curl_raise(CURL *easy, CURLcode code);
     ASYNC_HERE(async_curl_open((stream), (easy), (limits)))
 #define async_curl_read(stream, buffer, size, n)                               \
     ASYNC_HERE(async_curl_read((stream), (buffer), (size), (n)))
+#define async_curl_read_within(stream, buffer, size, n, seconds)               \
+    ASYNC_HERE(                                                                \
+        async_curl_read_within((stream), (buffer), (size), (n), (seconds)))
 #endif
 
 #endif

@@ -8,6 +8,7 @@
 #include "async_curl/transfer.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ struct async_curl_private_stream {
     struct transfer transfer;
     bool paused;        /* libcurl keeps what it has until curl_easy_pause */
     bool reading;       /* a task waits */
+    double piece_limit; /* of async_curl_read, in seconds */
     size_t begin, size; /* what is there, in the buffer */
     char buffer[BUFFER_SIZE];
 };
@@ -83,6 +85,7 @@ int async_curl_open(struct async_curl_stream *stream, CURL *easy,
         .easy = easy,
         .limits = *limits,
     };
+    private->piece_limit = limits->total;
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, keep);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, private);
     err = async_curl_start(&private->transfer);
@@ -109,8 +112,8 @@ static void go_on(struct async_curl_private_stream *stream)
         async_curl_end(&stream->transfer, 0, code);
 }
 
-int async_curl_read(struct async_curl_stream *stream, void *buffer, size_t size,
-                    size_t *n)
+int async_curl_read_within(struct async_curl_stream *stream, void *buffer,
+                           size_t size, size_t *n, double seconds)
 {
     struct async_curl_private_stream *private = stream->async_private;
 
@@ -121,8 +124,11 @@ int async_curl_read(struct async_curl_stream *stream, void *buffer, size_t size,
         return async_raise(-EINVAL, "async_curl_read: %s",
                            private ? "there is no room to read into"
                                    : "the stream is not open");
+    if (isnan(seconds))
+        return async_raise(-EINVAL,
+                           "async_curl_read: the limit is not a number");
     /* What it waited for first was to connect, and that has been. */
-    private->transfer.limits.connect = 0;
+    private->transfer.limits = (struct async_curl_limits){.total = seconds};
     int err = wait(private, "async_curl_read");
     if (err)
         return err;
@@ -135,6 +141,15 @@ int async_curl_read(struct async_curl_stream *stream, void *buffer, size_t size,
     if (private->paused && private->size == 0)
         go_on(private);
     return 0;
+}
+
+int async_curl_read(struct async_curl_stream *stream, void *buffer, size_t size,
+                    size_t *n)
+{
+    const struct async_curl_private_stream *private = stream->async_private;
+
+    return async_curl_read_within(stream, buffer, size, n,
+                                  private ? private->piece_limit : 0);
 }
 
 void async_curl_close(struct async_curl_stream *stream)

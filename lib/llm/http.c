@@ -425,7 +425,8 @@ int llm_http_open(struct llm_chat *chat, struct llm_reply *reply,
 {
     struct llm_client_private *private = chat->client->llm_private;
 
-    *source = (struct llm_source){.reply = reply};
+    *source = (struct llm_source){.reply = reply,
+                                  .deadline = async_now() + private->timeout};
     source->json = private->provider->write_request(chat, true);
     source->easy = prepare(private, source->json, reply);
     int err = source->easy ? open_source(private, source) : -ENOMEM;
@@ -445,10 +446,15 @@ int llm_http_open(struct llm_chat *chat, struct llm_reply *reply,
 int llm_http_read(struct llm_chat *chat, struct llm_source *source,
                   char *buffer, size_t size, size_t *n)
 {
-    int err = async_curl_read(&source->curl, buffer, size, n);
+    const double timeout = chat->client->llm_private->timeout;
+    /* Without any time left, what has come already is still read. */
+    double left = fmax(source->deadline - async_now(), 1e-9);
+    int err = async_curl_read_within(&source->curl, buffer, size, n, left);
 
-    (void)chat;
     source->bytes += *n;
+    if (err == ASYNC_ETIMEDOUT)
+        return async_raise(LLM_ETIMEDOUT, "no more of the answer within %g s",
+                           timeout);
     return err ? transfer_failed(err, source->reply, source->bytes) : 0;
 }
 

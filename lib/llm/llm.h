@@ -233,8 +233,9 @@ struct llm_stream {
 /*
  * Asks the model, and waits until its answer begins. Retries and errors are
  * llm_chat's; once the answer has begun nothing is retried. options.timeout is
- * how long it may take to begin, and later how long each further piece may;
- * time between the calls does not count. The chat is the caller's, and stays
+ * how long it may take to begin, and later how long each further piece may,
+ * whatever else the server sends meanwhile; time between the calls does not
+ * count. The chat is the caller's, and stays
  * until the stream is closed. If this fails there is nothing to close.
  * [stream = await client.chat.completions.create(stream=True)]
  */

@@ -70,8 +70,9 @@ struct llm_provider {
 
     /*
      * A stream: open sends the chat and waits until the reply begins, read
-     * waits for more bytes of its body (none: it has ended). An open source is
-     * closed once, by whoever opened it. They return error codes.
+     * waits for more bytes of its body (none: it has ended), until the source's
+     * deadline, which open sets, too. An open source is closed once, by whoever
+     * opened it. They return error codes.
      */
     int (*open)(struct llm_chat *chat, struct llm_reply *reply,
                 struct llm_source *source);
@@ -215,7 +216,8 @@ struct llm_source {
     CURL *easy;
     struct async_curl_stream curl;
     struct llm_reply *reply;
-    size_t bytes; /* that have come */
+    size_t bytes;    /* that have come */
+    double deadline; /* of what is being read; on the runtime's clock */
 
     struct llm_simulated *simulated; /* instead of all that */
 };

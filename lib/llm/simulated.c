@@ -34,7 +34,7 @@ struct llm_simulated {
     struct llm_simulation *simulation;
     struct scenario_plan plan;
     bool blocking;
-    double deadline; /* of all of it; INFINITY for a stream */
+    double deadline; /* of what is being read */
     int part;        /* the next one */
     char *text;      /* the one before; what was not read begins at */
     size_t at, size;
@@ -132,9 +132,7 @@ static int wait_for_server(const struct llm_chat *chat,
                            double seconds)
 {
     const double timeout = chat->client->llm_private->timeout;
-    double left = isinf(simulated->deadline)
-                      ? timeout
-                      : simulated->deadline - async_now();
+    double left = simulated->deadline - async_now();
     double wait = fmin(seconds, left);
     int err = 0;
 
@@ -232,11 +230,12 @@ static int open_reply(struct llm_chat *chat, struct llm_reply *reply,
     struct llm_simulated *simulated = calloc(1, sizeof *simulated);
     struct scenario_call call;
 
-    *source = (struct llm_source){.simulated = simulated};
+    *source = (struct llm_source){.simulated = simulated,
+                                  .deadline = async_now() + timeout};
     if (!simulated)
         return -ENOMEM;
     simulated->blocking = blocking;
-    simulated->deadline = stream ? INFINITY : async_now() + timeout;
+    simulated->deadline = source->deadline;
     int err = plan_reply(chat, simulated, &call, stream);
     if (!err)
         err = wait_for_server(chat, simulated,
@@ -283,6 +282,7 @@ static int read_source(struct llm_chat *chat, struct llm_source *source,
     int err = 0;
 
     *n = 0;
+    simulated->deadline = source->deadline;
     while (!err && simulated->at == simulated->size) {
         err = next_part(chat, simulated);
         if (err || !simulated->text)

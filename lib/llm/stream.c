@@ -235,6 +235,8 @@ int llm_stream_next(struct llm_stream *stream, const char **text)
         *text = private->piece.text;
         return 0;
     }
+    private->source.deadline =
+        async_now() + private->chat->client->llm_private->timeout;
     int err = next_piece(private);
     if (err == ASYNC_ECANCELED)
         return err;
