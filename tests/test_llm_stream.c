@@ -493,7 +493,7 @@ static void test_nothing_more_in_time(void **state)
     struct raw_server *server =
         raw_server_start(reply, strlen(reply), RAW_HOLD);
     struct llm_client *client =
-        client_at(server, "openai", 0.04, LLM_NO_RETRIES);
+        client_at(server, "openai", 0.5, LLM_NO_RETRIES);
     struct reading reading = {0};
 
     (void)state;
