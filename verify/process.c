@@ -488,8 +488,10 @@ static void ask_what_it_does(struct process *process)
 /*
  * Looks after the limits that the system does not watch. Time is counted in
  * looks: if the machine stops us, it does not pass for the program either.
- * And a program that could run, and did not, at the judge's own priority, was
- * kept from it by the machine. Nothing that it does itself looks like that.
+ * A program that could run, and did not, at the judge's own priority, was kept
+ * from it by the machine; and who asks the judge something sleeps for as long
+ * as the machine keeps the judge from answering. Nothing that a program does
+ * itself looks like that, but to compute, which has a limit of its own.
  */
 static void watch(struct process *process)
 {
@@ -498,16 +500,19 @@ static void watch(struct process *process)
     if (process->ending != RUNNING ||
         now - process->last_look < TICK_MS * MILLISECOND)
         return;
+    int64_t since = now - process->last_look;
     process->last_look = now;
     process->looks++;
 
     struct look look = sandbox_look(), *before = &process->latest;
+    bool late =
+        look.who == before->who && 4 * (look.waited - before->waited) > since;
     bool ran = look.ticks != before->ticks || look.who != before->who;
     bool asleep = look.known && !look.can_run && !ran;
     process->asleep = asleep ? process->asleep + 1 : 0;
     /* A system that does not tell who could run has nothing but time. */
     process->quiet = asleep || !look.known ? process->quiet + 1 : 0;
-    process->starved += look.can_run && !ran && !look.unfair;
+    process->starved += late || (look.can_run && !ran && !look.unfair);
     process->deaf += process->hung_up;
     process->latest = look;
     enum ending ending = limit_reached(process);

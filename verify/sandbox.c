@@ -317,9 +317,22 @@ static bool can_run(const struct entry *entry)
     return result;
 }
 
+static int64_t waited_for_a_processor(void)
+{
+    FILE *file = fopen("/proc/self/schedstat", "re");
+    long long ns = 0;
+
+    if (file) {
+        if (fscanf(file, "%*u %lld", &ns) != 1)
+            ns = 0;
+        fclose(file);
+    }
+    return ns;
+}
+
 struct look sandbox_look(void)
 {
-    struct look look = {0};
+    struct look look = {.waited = waited_for_a_processor()};
     struct entry judge = {0};
     size_t n;
     struct entry *entries = family(&n);

@@ -41,14 +41,16 @@ size_t sandbox_process_limit(size_t more);
 /* What all descendants of the judge are at, at one moment. */
 struct look {
     bool known;
-    bool can_run;  /* one of them runs, or would if the machine let it */
-    bool unfair;   /* one has another priority than the judge */
-    bool stopped;  /* one was stopped by a signal */
-    bool in_vfork; /* one waits for its child to run another program */
-    bool headless; /* of one, the main thread has ended, and others not */
-    long ticks;    /* CPU time of all, in the system's unit */
-    size_t memory; /* resident bytes of all */
-    uint64_t who;  /* other processes, another number */
+    bool can_run;   /* one of them runs, or would if the machine let it */
+    bool unfair;    /* one has another priority than the judge */
+    bool stopped;   /* one was stopped by a signal */
+    bool in_vfork;  /* one waits for its child to run another program */
+    bool headless;  /* of one, the main thread has ended, and others not */
+    long ticks;     /* CPU time of all, in the system's unit */
+    size_t memory;  /* resident bytes of all */
+    uint64_t who;   /* other processes, another number */
+    int64_t waited; /* nanoseconds that the judge itself has waited for a
+                       processor, since it began; 0 if that is not told */
 };
 struct look sandbox_look(void);
 
