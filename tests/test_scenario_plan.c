@@ -247,6 +247,19 @@ static void test_headers_of_a_limit(void **state)
                         "2001-09-09T01:46:41Z");
 }
 
+/* How long it really is, and whole seconds for who knows no milliseconds. */
+static void test_both_spellings(void **state)
+{
+    struct provider provider = provider_with("fault = 429 retry-after-ms=300");
+    struct scenario_plan plan = ask(&provider, whole);
+
+    (void)state;
+    assert_int_equal(plan.status, 429);
+    assert_string_equal(header(&provider, "retry-after-ms"), "300");
+    assert_string_equal(header(&provider, "Retry-After"), "1");
+    scenario_plan_free(&plan);
+}
+
 /* Changes, doubles or drops some bytes of text; as good as random. */
 static void mutate(char *text, size_t size, uint64_t *state)
 {
@@ -361,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_drip),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_headers_of_a_limit),
+        cmocka_unit_test(test_both_spellings),
         cmocka_unit_test(test_mutated_requests),
         cmocka_unit_test(test_little_memory),
     };

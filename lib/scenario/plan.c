@@ -237,7 +237,8 @@ static void refuse_for_limit(enum scenario_limit limit,
             limit == SCENARIO_REQUEST_LIMIT ? "requests" : "tokens", wait);
     refusal->type = limit == SCENARIO_TOKEN_LIMIT ? "tokens" : "requests";
     refusal->for_good = isinf(wait);
-    refusal->retry_after = isinf(wait) ? 0 : wait;
+    refusal->spelling = SCENARIO_MILLISECONDS;
+    refusal->retry_after = isinf(wait) ? 0 : ceil(wait * 1000) / 1000;
 }
 
 /* Enters the meter, and tells the client what is left. */
@@ -256,13 +257,6 @@ static bool within_limits(struct scenario_plan *plan,
         return true;
     strcpy(plan->fault, "limit");
     refuse_for_limit(limit, limits, wait, &refusal);
-    /* Both spellings, as OpenAI sends them: whole seconds for all clients, and
-       how long it really is. */
-    if (refusal.retry_after > 0) {
-        scenario_add_header(&call->headers, "retry-after-ms", "%.0f",
-                            ceil(wait * 1000));
-        refusal.retry_after = ceil(wait);
-    }
     plan->latency = 0;
     refuse(plan, call, &refusal);
     return false;

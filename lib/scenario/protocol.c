@@ -370,10 +370,14 @@ void scenario_add_retry_after(struct scenario_headers *headers,
         scenario_add_header(headers, "x-should-retry", "false");
     if (!(seconds > 0))
         return;
+    if (refusal->spelling == SCENARIO_MILLISECONDS) {
+        /* Both, as OpenAI sends them: how long it really is, and whole seconds
+           for all clients. */
+        scenario_add_header(headers, "retry-after-ms", "%.10g", seconds * 1000);
+        seconds = ceil(seconds);
+    }
     if (refusal->spelling == SCENARIO_DATE)
         add_date(headers, now + seconds);
-    else if (refusal->spelling == SCENARIO_MILLISECONDS)
-        scenario_add_header(headers, "retry-after-ms", "%.10g", seconds * 1000);
     else
         scenario_add_header(headers, "Retry-After", "%.10g", seconds);
 }

@@ -35,7 +35,7 @@ enum scenario_fault_kind {
 /* How a server says when to come back. */
 enum scenario_spelling {
     SCENARIO_SECONDS,      /* Retry-After: 2 */
-    SCENARIO_MILLISECONDS, /* retry-after-ms: 2000 */
+    SCENARIO_MILLISECONDS, /* retry-after-ms: 1500, and Retry-After: 2 */
     SCENARIO_DATE          /* Retry-After: Wed, 21 Oct 2026 07:28:00 GMT */
 };
 
