@@ -107,6 +107,9 @@ struct settings {
     int64_t timeout, base_delay;
 };
 
+/* Nobody waits for long. */
+static const int64_t base = 5 * MILLISECOND / 2;
+
 /* The path of item i: each has another one, in no order. */
 static const char *path_of(const struct scenario *scenario, size_t i)
 {
@@ -298,26 +301,29 @@ static bool tried(struct exam *exam, const struct run *run, size_t i,
     return false;
 }
 
-enum { TRIED = 3 };
+enum { TRIED = 4 };
 
-/* Items 0 to 2 get these, and then nothing else. */
-static bool status_is_retried(struct exam *exam)
+/* Items 0 to 3 get these, and then nothing else. */
+static bool attempts_once(struct exam *exam)
 {
-    static const char *const statuses[TRIED] = {"429", "500", "503"};
-    const struct settings settings = {4, 2, 30 * SECOND, 20 * MILLISECOND};
+    static const char *const faults[TRIED] = {"429", "500", "503", "hang"};
+    static const char *const whys[TRIED] = {"429", "500", "503",
+                                            "never answers"};
+    const struct settings settings = {6, 2, 150 * MILLISECOND, base};
     struct scenario *scenario = urls(exam, 6, &settings);
 
     batch(scenario, 6);
     for (size_t i = 0; i < TRIED; i++)
-        fault(scenario, i, statuses[i]);
-    asked(exam, "max_retries 2; three URLs always give 429, 500 and 503: "
-                "3 requests for each, then an error");
+        fault(scenario, i, faults[i]);
+    asked(exam, "max_retries 2, timeout 0.15 s; three URLs always give 429, "
+                "500 and 503, and one never answers: 3 requests for each, then "
+                "an error");
     const struct run *run = play(exam, scenario);
     if (!run || !went_on(exam, run))
         return false;
     for (size_t i = 0; i < TRIED; i++)
-        if (!tried(exam, run, i, 3, statuses[i]) ||
-            !failed_item(exam, run, i, statuses[i]))
+        if (!tried(exam, run, i, 3, whys[i]) ||
+            !failed_item(exam, run, i, whys[i]))
             return false;
     for (size_t i = TRIED; i < 6; i++)
         if (!succeeded_item(exam, run, i))
@@ -325,32 +331,15 @@ static bool status_is_retried(struct exam *exam)
     return true;
 }
 
-static bool time_out_is_retried(struct exam *exam)
-{
-    const struct settings settings = {4, 1, 200 * MILLISECOND,
-                                      20 * MILLISECOND};
-    struct scenario *scenario = urls(exam, 2, &settings);
-
-    batch(scenario, 2);
-    fault(scenario, 0, "hang");
-    asked(exam, "max_retries 1, timeout 0.2 s; one URL never answers: 2 "
-                "requests, then an error");
-    const struct run *run = play(exam, scenario);
-    return run && went_on(exam, run) &&
-           tried(exam, run, 0, 2, "never answers") &&
-           failed_item(exam, run, 0, "never answers") &&
-           succeeded_item(exam, run, 1);
-}
-
 static bool attempts(struct exam *exam)
 {
-    return status_is_retried(exam) && time_out_is_retried(exam);
+    return in_three(exam, attempts_once);
 }
 
 static bool not_worth_it(struct exam *exam)
 {
     static const char *const statuses[] = {"400", "401", "403", "404"};
-    const struct settings settings = {4, 2, 30 * SECOND, 20 * MILLISECOND};
+    const struct settings settings = {4, 2, 30 * SECOND, base};
     struct scenario *scenario = urls(exam, 6, &settings);
 
     batch(scenario, 6);
@@ -372,9 +361,9 @@ static bool not_worth_it(struct exam *exam)
 
 /* ---- Waits ------------------------------------------------------------- */
 
-enum { MANY = 64, ASKING = 4 };
+enum { ASKING = 4 };
 
-static const int64_t base = 20 * MILLISECOND, asked_for = SECOND;
+static const int64_t asked_for = 300 * MILLISECOND;
 
 /* From the end of request k to the next one; -1: there is none. */
 static int64_t wait_after(const struct run *run, const char *path, size_t k)
@@ -407,37 +396,32 @@ static bool asked_waits(struct exam *exam, const struct run *run)
 
 static bool backoff_once(struct exam *exam)
 {
-    const struct settings settings = {MANY + ASKING, WEB_WAITS, 30 * SECOND,
-                                      base};
-    struct scenario *scenario = urls(exam, MANY + ASKING, &settings);
+    const int n = WEB_JOBS + ASKING;
+    const struct settings settings = {n, WEB_WAITS, 30 * SECOND, base};
+    struct scenario *scenario = urls(exam, (size_t)n, &settings);
 
-    batch(scenario, MANY + ASKING);
+    batch(scenario, (size_t)n);
     for (size_t i = 0; i < ASKING; i++) {
-        fault(scenario, i, "429 attempts=1 retry-after=1");
+        fault(scenario, i, "429 attempts=1 retry-after-ms=300");
         fault(scenario, i, "404"); /* so that it ends with that */
     }
     /* Answers that come one after another, or each would wait, too, for its
        turn to be read. */
     text_add(&scenario->web.settings,
-             "fault=503 attempts=1-%d\nlatency=0.01..0.05\n", WEB_WAITS);
+             "fault=503 attempts=1-%d\nlatency=0..0.01\n", WEB_WAITS);
     asked(exam,
           "base_delay %s, max_retries %d; %d URLs fail %d times: each wait is "
           "twice the one before; %d are asked to wait %s",
-          in_seconds(base), WEB_WAITS, MANY, WEB_WAITS, ASKING,
+          in_seconds(base), WEB_WAITS, WEB_JOBS, WEB_WAITS, ASKING,
           in_seconds(asked_for));
     const struct run *run = play(exam, scenario);
     return run && went_on(exam, run) && asked_waits(exam, run) &&
            waits_doubled(exam, run, request_to, ASKING, base);
 }
 
-/* Three times, because chance could make a right one look wrong; a wrong one
-   looks wrong each time. */
 static bool backoff(struct exam *exam)
 {
-    for (int i = 0; !backoff_once(exam); i++)
-        if (i == 2)
-            return false;
-    return true;
+    return in_three(exam, backoff_once);
 }
 
 /* ---- No slot is held meanwhile ----------------------------------------- */
@@ -503,15 +487,14 @@ static bool was_closed(struct exam *exam, const struct run *run,
 /* As long as each attempt has a limit of its own, they all succeed. */
 static bool each_its_own(struct exam *exam)
 {
-    const struct settings settings = {5, 6, 200 * MILLISECOND,
-                                      20 * MILLISECOND};
+    const struct settings settings = {5, 6, 100 * MILLISECOND, base};
     struct scenario *scenario = urls(exam, 4, &settings);
     const char *hangs = path_of(scenario, 0), *drips = path_of(scenario, 1);
 
     batch(scenario, 4);
     fault(scenario, 0, "hang attempts=1-2");
     fault(scenario, 1, "drip attempts=1 seconds=60");
-    asked(exam, "timeout 0.2 s; two attempts of one URL never answer, one of "
+    asked(exam, "timeout 0.1 s; two attempts of one URL never answer, one of "
                 "another answers a byte at a time: closed, and tried again");
     const struct run *run = play(exam, scenario);
     if (!run || !went_on(exam, run) || !was_closed(exam, run, hangs, 0) ||
@@ -527,14 +510,14 @@ static bool each_its_own(struct exam *exam)
 }
 
 /* One that never answers has the only slot for as long as the time limit is. */
-static bool waiting_is_free_once(struct exam *exam)
+static bool waiting_is_free(struct exam *exam)
 {
-    const struct settings settings = {1, 0, 500 * MILLISECOND, SECOND};
+    const struct settings settings = {1, 0, 200 * MILLISECOND, 30 * SECOND};
     struct scenario *scenario = urls(exam, 4, &settings);
 
     batch(scenario, 4);
     fault(scenario, 0, "hang");
-    asked(exam, "max_concurrent 1, max_retries 0, timeout 0.5 s; one URL never "
+    asked(exam, "max_concurrent 1, max_retries 0, timeout 0.2 s; one URL never "
                 "answers: the three others, which wait for the slot meanwhile, "
                 "are fetched");
     const struct run *run = play(exam, scenario);
@@ -553,18 +536,9 @@ static bool waiting_is_free_once(struct exam *exam)
     return true;
 }
 
-/* Three times, because a machine may be too busy for half a second. */
-static bool waiting_is_free(struct exam *exam)
-{
-    for (int i = 0; !waiting_is_free_once(exam); i++)
-        if (i == 2)
-            return false;
-    return true;
-}
-
 static bool time_limits(struct exam *exam)
 {
-    return each_its_own(exam) && waiting_is_free(exam);
+    return in_three(exam, each_its_own) && in_three(exam, waiting_is_free);
 }
 
 /* ---- Bad answers ------------------------------------------------------- */
@@ -588,7 +562,7 @@ static bool answered_once(struct exam *exam, const struct run *run, size_t i,
 static bool bad_answers(struct exam *exam)
 {
     static const char *const bad[] = {"malformed", "truncate", "html", "empty"};
-    const struct settings settings = {5, 1, 30 * SECOND, 20 * MILLISECOND};
+    const struct settings settings = {5, 1, 30 * SECOND, base};
     struct scenario *scenario = urls(exam, 6, &settings);
 
     batch(scenario, 6);
@@ -657,7 +631,7 @@ static bool elapsed(struct exam *exam, const struct run *run, size_t number,
 
 static bool two_batches(struct exam *exam)
 {
-    const struct settings settings = {3, 2, 30 * SECOND, 20 * MILLISECOND};
+    const struct settings settings = {3, 2, 30 * SECOND, base};
     struct scenario *scenario = urls(exam, 8, &settings);
 
     batch(scenario, 5);

@@ -99,6 +99,9 @@ struct settings {
     int64_t timeout, base_delay;
 };
 
+/* Nobody waits for long. */
+static const int64_t base = 5 * MILLISECOND / 2;
+
 /* A word that stands in the text of document i, and in no other. */
 static const char *word_of_item(const struct scenario *scenario, size_t i)
 {
@@ -282,7 +285,7 @@ enum { LIMIT = 10, MANY = 50 };
 
 static bool none_rejected(struct exam *exam)
 {
-    const struct settings settings = {LIMIT, 2, 30 * SECOND, 20 * MILLISECOND};
+    const struct settings settings = {LIMIT, 2, 30 * SECOND, base};
     struct scenario *scenario = documents(exam, MANY, 0, &settings);
 
     text_add(&scenario->web.settings, "max-in-flight=%d\n", LIMIT);
@@ -299,9 +302,9 @@ static bool none_rejected(struct exam *exam)
 
 /* ---- Attempts ---------------------------------------------------------- */
 
-enum { WAITING = 40, ASKING = 2 };
+enum { ASKING = 4 };
 
-static const int64_t base = 20 * MILLISECOND, asked_for = SECOND;
+static const int64_t asked_for = 300 * MILLISECOND;
 
 static bool obeyed(struct exam *exam, const struct run *run, size_t i)
 {
@@ -340,19 +343,19 @@ static bool tried_again(struct exam *exam)
 
 static bool waits(struct exam *exam)
 {
-    const struct settings settings = {WAITING + ASKING, WEB_WAITS, 30 * SECOND,
-                                      base};
-    struct scenario *scenario = documents(exam, WAITING + ASKING, 0, &settings);
+    const int n = WEB_JOBS + ASKING;
+    const struct settings settings = {n, WEB_WAITS, 30 * SECOND, base};
+    struct scenario *scenario = documents(exam, (size_t)n, 0, &settings);
 
     for (size_t i = 0; i < ASKING; i++) {
-        fault(scenario, i, "429 attempts=1 retry-after=1");
+        fault(scenario, i, "429 attempts=1 retry-after-ms=300");
         fault(scenario, i, "404"); /* so that it ends with that */
     }
     text_add(&scenario->web.settings, "fault=503 attempts=1-%d\n", WEB_WAITS);
     asked(exam,
           "base_delay %s, max_retries %d; %d documents fail %d times: each "
           "wait is twice the one before; %d are asked to wait %s",
-          in_seconds(base), WEB_WAITS, WAITING, WEB_WAITS, ASKING,
+          in_seconds(base), WEB_WAITS, WEB_JOBS, WEB_WAITS, ASKING,
           in_seconds(asked_for));
     const struct run *run = play(exam, scenario);
     if (!run || !went_on(exam, run))
@@ -364,21 +367,14 @@ static bool waits(struct exam *exam)
            rest_succeeded(exam, run, ASKING);
 }
 
-/* Chance could make waits with a random part look wrong; wrong ones look wrong
-   each time. */
 static bool retried(struct exam *exam)
 {
-    if (!tried_again(exam))
-        return false;
-    for (int i = 0; !waits(exam); i++)
-        if (i == 2)
-            return false;
-    return true;
+    return tried_again(exam) && in_three(exam, waits);
 }
 
 static bool not_worth_it(struct exam *exam)
 {
-    const struct settings settings = {4, 2, 30 * SECOND, 20 * MILLISECOND};
+    const struct settings settings = {4, 2, 30 * SECOND, base};
     struct scenario *scenario = documents(exam, 5, 1, &settings);
 
     fault(scenario, 1, "400");
@@ -461,30 +457,29 @@ static bool were_closed(struct exam *exam, const struct run *run, size_t i,
 
 static bool each_its_own(struct exam *exam)
 {
-    const struct settings settings = {5, 3, 200 * MILLISECOND,
-                                      20 * MILLISECOND};
+    const struct settings settings = {5, 2, 100 * MILLISECOND, base};
     struct scenario *scenario = documents(exam, 4, 0, &settings);
 
     fault(scenario, 0, "hang");
-    fault(scenario, 1, "hang attempts=1-2");
+    fault(scenario, 1, "hang attempts=1");
     asked(exam,
-          "timeout 0.2 s, max_retries 3; document 0 never gets an answer, "
-          "1 gets one to its third attempt: others are closed");
+          "timeout 0.1 s, max_retries 2; document 0 never gets an answer, "
+          "1 gets one to its second attempt: others are closed");
     const struct run *run = play(exam, scenario);
-    return run && went_on(exam, run) && were_closed(exam, run, 0, 4, 4) &&
-           were_closed(exam, run, 1, 2, 3) &&
+    return run && went_on(exam, run) && were_closed(exam, run, 0, 3, 3) &&
+           were_closed(exam, run, 1, 1, 2) &&
            failed_item(exam, run, 0, "never answered") &&
            rest_succeeded(exam, run, 1);
 }
 
 /* One that never answers has the only slot for as long as the time limit is. */
-static bool waiting_is_free_once(struct exam *exam)
+static bool waiting_is_free(struct exam *exam)
 {
-    const struct settings settings = {1, 0, 500 * MILLISECOND, SECOND};
+    const struct settings settings = {1, 0, 200 * MILLISECOND, 30 * SECOND};
     struct scenario *scenario = documents(exam, 4, 0, &settings);
 
     fault(scenario, 0, "hang");
-    asked(exam, "max_concurrent 1, max_retries 0, timeout 0.5 s; document 0 "
+    asked(exam, "max_concurrent 1, max_retries 0, timeout 0.2 s; document 0 "
                 "never gets an answer: the others, which wait for the slot "
                 "meanwhile, succeed");
     const struct run *run = play(exam, scenario);
@@ -503,18 +498,9 @@ static bool waiting_is_free_once(struct exam *exam)
     return true;
 }
 
-/* Three times, because a machine may be too busy for half a second. */
-static bool waiting_is_free(struct exam *exam)
-{
-    for (int i = 0; !waiting_is_free_once(exam); i++)
-        if (i == 2)
-            return false;
-    return true;
-}
-
 static bool time_limits(struct exam *exam)
 {
-    return each_its_own(exam) && waiting_is_free(exam);
+    return in_three(exam, each_its_own) && in_three(exam, waiting_is_free);
 }
 
 /* ---- Tokens and cost --------------------------------------------------- */
@@ -543,7 +529,7 @@ static bool right_numbers(struct exam *exam, const struct run *run, size_t i)
 
 static bool totals(struct exam *exam)
 {
-    const struct settings settings = {4, 2, 30 * SECOND, 20 * MILLISECOND};
+    const struct settings settings = {4, 2, 30 * SECOND, base};
     struct scenario *scenario = documents(exam, 8, 0, &settings);
 
     fault(scenario, 0, "malformed");
@@ -606,7 +592,7 @@ static bool elapsed(struct exam *exam, const struct run *run)
 
 static bool order(struct exam *exam)
 {
-    const struct settings settings = {5, 2, 30 * SECOND, 20 * MILLISECOND};
+    const struct settings settings = {5, 2, 30 * SECOND, base};
     struct scenario *scenario = documents(exam, 10, 0, &settings);
 
     text_add(&scenario->web.settings, "latency=0.01..0.06\nseed=%zu\n",
@@ -663,7 +649,7 @@ static bool cancelled(struct exam *exam, struct scenario *scenario,
     return false;
 }
 
-static const struct settings usual = {3, 2, 30 * SECOND, 20 * MILLISECOND};
+static const struct settings usual = {3, 2, 30 * SECOND, base};
 static const struct settings patient = {3, 2, 30 * SECOND, 30 * SECOND};
 
 static bool cancelled_twice(struct exam *exam)

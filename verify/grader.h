@@ -175,13 +175,20 @@ bool held(struct exam *exam, const struct run *run);
 /*
  * With a web server: of the items from `first` on, each of which fails
  * WEB_WAITS times and is known by its answer's text, the waits before the
- * retries double, from base on. which is request_to() or request_about().
+ * retries double, from base on. which is request_to() or request_about(). There
+ * are WEB_JOBS of them at least, and chance makes a right one look wrong once
+ * in some thousand times: in_three().
  */
-enum { WEB_WAITS = 6 };
+enum { WEB_WAITS = 7, WEB_JOBS = 32 };
 bool waits_doubled(struct exam *exam, const struct run *run,
                    const struct request *which(const struct run *run,
                                                const char *text, size_t k),
                    size_t first, int64_t base);
+
+/* Whether it passes one time of three: for what takes real time, of which a
+   busy machine may leave too little, and for chance. What is wrong is so each
+   time. */
+bool in_three(struct exam *exam, bool (*passes)(struct exam *exam));
 
 /* The cost that was told is the right one, both in billionths of a dollar, for
    so many tokens. */

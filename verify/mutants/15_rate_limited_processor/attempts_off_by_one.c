@@ -1,4 +1,4 @@
-/* fails c: max_retries is taken for the number of attempts */
+/* fails c g: max_retries is taken for the number of attempts */
 #include "15_rate_limited_processor.h"
 
 #include "async_curl/async_curl.h"
