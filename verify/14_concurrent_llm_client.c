@@ -9,7 +9,6 @@
 #include "14_concurrent_llm_client.h"
 #include "driver.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,11 +48,6 @@ static void prepare(void)
     }
 }
 
-static long billionths(double dollars)
-{
-    return lround(dollars * 1e9);
-}
-
 static void tell(void)
 {
     for (size_t i = 0; i < driver_n(); i++) {
@@ -63,17 +57,16 @@ static void tell(void)
         driver_out_number(i, "success", completion->success);
         driver_out_text(i, "response", completion->response);
         driver_out_number(i, "tokens", completion->tokens);
-        driver_out_number(i, "cost", billionths(completion->cost));
+        driver_out_billionths(i, "cost", completion->cost);
         driver_out_text(i, "error", completion->error);
         free(completion->response);
     }
     for (size_t i = 0; i < BATCHES; i++) {
         driver_out_number(i, "successful", (long)batches[i].successful);
-        driver_out_number(i, "elapsed_us",
-                          (long)(batches[i].elapsed_time * 1e6));
+        driver_out_billionths(i, "elapsed_time", batches[i].elapsed_time);
     }
     driver_out_number(0, "total_tokens", client.total_tokens);
-    driver_out_number(0, "total_cost", billionths(client.total_cost));
+    driver_out_billionths(0, "total_cost", client.total_cost);
     driver_out_number(0, "completed", (long)client.completed);
 }
 
@@ -103,13 +96,24 @@ void driver_main(void)
 
 #else
 
-#include "grader.h"
+#include "traffic.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- Scenarios --------------------------------------------------------- */
+
+static const struct items completions = {
+    .noun = "completion",
+    .field = "response",
+    .unset = "success is set once a response has come",
+    .swapped = "each task has a chat and a completion of its own; the "
+               "responses stand in the prompts' order",
+    .lost = "the response was lost: it is the chat's content",
+    .unseen = "llm_chat() returned an error, and nobody looked",
+    .silent = "async_errmsg(err), at once: the next call that suspends may "
+              "change it",
+};
 
 /* A word that stands in the prompt of item i, and in no other. */
 static const char *word_of_item(const struct scenario *scenario, size_t i)
@@ -121,98 +125,24 @@ static struct scenario *prompts(struct exam *exam, size_t n, size_t limit)
 {
     static const char *const ends[] = {"?", " in one sentence?",
                                        ", and what is it good for?"};
-    struct scenario *scenario = scenario_new(exam, n);
+    struct scenario *scenario = web_scenario(exam, n, &completions);
     char text[128];
 
-    scenario->web.wanted = true;
     for (size_t i = 0; i < n; i++) {
         snprintf(text, sizeof text, "What is %s%s", word_of_item(scenario, i),
                  ends[draw(exam, 3)]);
         scenario_text(scenario, "prompt", text);
     }
     scenario_number(scenario, "max_concurrent", (long)limit);
-    snprintf(text, sizeof text, "sk-%06zu%06zu", draw(exam, 1000000),
-             draw(exam, 1000000));
-    scenario_text(scenario, "api_key", text);
+    give_key(exam, scenario);
     return scenario;
-}
-
-static void batch(struct scenario *scenario, size_t n)
-{
-    scenario_number(scenario, "batch", (long)n);
-}
-
-/* Something that the server does to item i, such as "500". */
-static void fault(struct scenario *scenario, size_t i, const char *what)
-{
-    text_add(&scenario->web.settings, "fault=%s match=%s\n", what,
-             word_of_item(scenario, i));
-}
-
-/* ---- What a run holds -------------------------------------------------- */
-
-static bool succeeded_item(struct exam *exam, const struct run *run, size_t i)
-{
-    const char *word = word_of_item(run->scenario, i);
-    const char *response = out_of(run, i, "response");
-
-    if (out_number(run, i, "success") != 1) {
-        saw(exam,
-            "completion %zu has success false, its error is %s; the server "
-            "sent %s for it",
-            i, quoted(out_of(run, i, "error")),
-            counted(requests_about(run, word), "request"));
-        likely(exam, requests_about(run, word)
-                         ? "success is set once a response has come"
-                         : "its prompt was never sent");
-    } else if (!response || !strstr(response, word)) {
-        saw(exam, "completion %zu asks about %s, its response is %s", i, word,
-            quoted(response));
-        likely(exam, response
-                         ? "each task has a chat and a completion of its own; "
-                           "the responses stand in the prompts' order"
-                         : "the response was lost: it is the chat's content");
-    } else {
-        return true;
-    }
-    return false;
-}
-
-static bool all_succeeded(struct exam *exam, const struct run *run)
-{
-    for (size_t i = 0; i < run->scenario->n; i++)
-        if (!succeeded_item(exam, run, i))
-            return false;
-    return true;
-}
-
-static bool failed_item(struct exam *exam, const struct run *run, size_t i,
-                        const char *why)
-{
-    const char *error = out_of(run, i, "error");
-
-    if (out_number(run, i, "success") != 0) {
-        saw(exam, "completion %zu (%s) has success true", i, why);
-        likely(exam, "llm_chat() returned an error, and nobody looked");
-    } else if (!error || !*error) {
-        saw(exam, "completion %zu (%s) has failed, and its error is empty", i,
-            why);
-        likely(exam, "async_errmsg(err), at once: the next call that suspends "
-                     "may change it");
-    } else if (out_of(run, i, "response")) {
-        saw(exam, "completion %zu (%s) has failed, and has a response", i, why);
-        likely(exam, "a response is for what has succeeded");
-    } else {
-        return true;
-    }
-    return false;
 }
 
 /* ---- Requests ---------------------------------------------------------- */
 
 static bool sent_once(struct exam *exam, const struct run *run, size_t i)
 {
-    size_t n = requests_about(run, word_of_item(run->scenario, i));
+    size_t n = requests_for(run, i);
 
     if (n == 1)
         return true;
@@ -230,7 +160,7 @@ static bool sent_once(struct exam *exam, const struct run *run, size_t i)
 static bool right_request(struct exam *exam, const struct run *run, size_t i)
 {
     const char *word = word_of_item(run->scenario, i);
-    const struct request *request = request_about(run, word, 0);
+    const struct request *request = request_for(run, i, 0);
 
     if (!sent_once(exam, run, i))
         return false;
@@ -259,7 +189,7 @@ static bool requests(struct exam *exam)
 {
     struct scenario *scenario = prompts(exam, 8, 5);
 
-    batch(scenario, 8);
+    give_batch(scenario, 8);
     asked(exam, "8 prompts: each is sent once, to gpt-3.5-turbo, with "
                 "max_tokens 50");
     const struct run *run = play(exam, scenario);
@@ -268,7 +198,7 @@ static bool requests(struct exam *exam)
     for (size_t i = 0; i < 8; i++)
         if (!right_request(exam, run, i))
             return false;
-    return all_succeeded(exam, run);
+    return rest_succeeded(exam, run, 0);
 }
 
 /* ---- The limit --------------------------------------------------------- */
@@ -278,7 +208,7 @@ static const struct run *play_held(struct exam *exam, const char *what)
     size_t limit = 2 + draw(exam, 3), n = limit + 6;
     struct scenario *scenario = prompts(exam, n, limit);
 
-    batch(scenario, n);
+    give_batch(scenario, n);
     scenario->web.hold = limit;
     scenario->web.requests = n;
     asked(exam, "%zu prompts, max_concurrent %zu: %s", n, limit, what);
@@ -307,7 +237,7 @@ static bool refilled(struct exam *exam)
     const struct run *run =
         play_held(exam, "one is answered whenever so many are in flight");
 
-    return run && hold_refilled(exam, run) && all_succeeded(exam, run);
+    return run && hold_refilled(exam, run) && rest_succeeded(exam, run, 0);
 }
 
 /* ---- Responses --------------------------------------------------------- */
@@ -316,13 +246,12 @@ static bool in_order(struct exam *exam)
 {
     struct scenario *scenario = prompts(exam, 10, 5);
 
-    batch(scenario, 10);
-    text_add(&scenario->web.settings, "latency=0.01..0.06\nseed=%zu\n",
-             draw(exam, 1000));
+    give_batch(scenario, 10);
+    answer_in_disorder(exam, scenario);
     asked(exam, "10 prompts, answered in another order: each one's response in "
                 "its place");
     const struct run *run = play(exam, scenario);
-    return run && succeeded(exam, run) && all_succeeded(exam, run);
+    return run && succeeded(exam, run) && rest_succeeded(exam, run, 0);
 }
 
 enum { BAD = 3 };
@@ -363,15 +292,15 @@ static bool failures(struct exam *exam)
 {
     struct scenario *scenario = failing(exam, 8);
 
-    batch(scenario, 8);
+    give_batch(scenario, 8);
     asked(exam, "8 prompts, of which 1 to 3 get 401, 500 and an answer that is "
                 "no JSON: these fail, and no other");
     const struct run *run = play(exam, scenario);
     if (!run || !went_on(exam, run))
         return false;
     for (size_t i = 0; i < 8; i++)
-        if (!(i >= 1 && i <= BAD ? failed_item(exam, run, i, bad[i - 1])
-                                 : succeeded_item(exam, run, i)) ||
+        if (!(i >= 1 && i <= BAD ? item_failed(exam, run, i, bad[i - 1])
+                                 : item_succeeded(exam, run, i)) ||
             !sent_once(exam, run, i))
             return false;
     return reasons_differ(exam, run);
@@ -379,44 +308,15 @@ static bool failures(struct exam *exam)
 
 /* ---- Tokens and cost --------------------------------------------------- */
 
-/* Of what succeeded, each and all: as the server has it. */
-static bool right_sums(struct exam *exam, const struct run *run)
-{
-    for (size_t i = 0; i < run->scenario->n; i++) {
-        const struct request *request =
-            request_about(run, word_of_item(run->scenario, i), 0);
-        char whose[48];
-
-        snprintf(whose, sizeof whose, "completion %zu's", i);
-        if (!request || out_number(run, i, "tokens") != request->tokens) {
-            saw(exam, "%s tokens are %ld, the server's are %ld", whose,
-                out_number(run, i, "tokens"), request ? request->tokens : 0);
-            likely(exam, "the chat's total_tokens; none of what has failed");
-            return false;
-        }
-        if (!cost_is(exam, whose, out_number(run, i, "cost"), request->cost,
-                     request->tokens))
-            return false;
-    }
-    if (out_number(run, 0, "total_tokens") != tokens_of_all(run)) {
-        saw(exam, "total_tokens is %ld, the server counts %ld",
-            out_number(run, 0, "total_tokens"), tokens_of_all(run));
-        likely(exam, "total_tokens is the sum over all that succeeded");
-        return false;
-    }
-    return cost_is(exam, "the total", out_number(run, 0, "total_cost"),
-                   cost_of_all(run), tokens_of_all(run));
-}
-
 static bool sums(struct exam *exam)
 {
     struct scenario *scenario = failing(exam, 8);
 
-    batch(scenario, 8);
+    give_batch(scenario, 8);
     asked(exam, "8 prompts, of which 3 fail: tokens and cost, of each and of "
                 "all, are those that the server counted");
     const struct run *run = play(exam, scenario);
-    return run && went_on(exam, run) && right_sums(exam, run);
+    return run && went_on(exam, run) && sums_right(exam, run);
 }
 
 /* ---- Batches ----------------------------------------------------------- */
@@ -432,40 +332,12 @@ static bool right_count(struct exam *exam, const char *what, long told,
     return false;
 }
 
-/* elapsed_time of a batch of n, from item `first` on, is no shorter than from
-   its first request to its last answer. */
-static bool elapsed(struct exam *exam, const struct run *run, size_t number,
-                    size_t first, size_t n)
-{
-    int64_t from = INT64_MAX, to = 0;
-    int64_t told = 1000 * (int64_t)out_number(run, number, "elapsed_us");
-
-    for (size_t i = first; i < first + n; i++) {
-        const struct request *request =
-            request_about(run, word_of_item(run->scenario, i), 0);
-
-        if (!request)
-            continue;
-        from = request->arrived < from ? request->arrived : from;
-        to = request->ended > to ? request->ended : to;
-    }
-    if (told + MILLISECOND >= to - from &&
-        told <= run->returned_at + MILLISECOND)
-        return true;
-    saw(exam, "elapsed_time is %s; the requests took %s",
-        in_seconds(told / MILLISECOND * MILLISECOND),
-        in_seconds((to - from) / MILLISECOND * MILLISECOND));
-    likely(exam, "seconds: async_now() after the batch, less async_now() "
-                 "before it");
-    return false;
-}
-
 static bool two_batches(struct exam *exam)
 {
     struct scenario *scenario = failing(exam, 9);
 
-    batch(scenario, 5);
-    batch(scenario, 4);
+    give_batch(scenario, 5);
+    give_batch(scenario, 4);
     text_add(&scenario->web.settings, "latency=0.02\n");
     asked(exam, "batches of 5 and 4 prompts with one client, 3 failures in the "
                 "first: 2 and 4 successful, 6 completed, and each one's time");
@@ -477,28 +349,25 @@ static bool two_batches(struct exam *exam)
                        out_number(run, 1, "successful"), 4) &&
            right_count(exam, "the client's completed",
                        out_number(run, 0, "completed"), 6) &&
-           elapsed(exam, run, 0, 0, 5) && elapsed(exam, run, 1, 5, 4) &&
-           right_sums(exam, run);
+           elapsed_right(exam, run, 0, 0, 5) &&
+           elapsed_right(exam, run, 1, 5, 4) && sums_right(exam, run);
 }
 
 static bool none_and_one(struct exam *exam)
 {
     struct scenario *scenario = failing(exam, 6);
-    const char *key = strstr(text_chars(&scenario->parameters), "sk-");
-    char secret[16];
 
-    snprintf(secret, sizeof secret, "%.15s", key);
-    batch(scenario, 0);
-    batch(scenario, 1);
-    batch(scenario, 5);
+    give_batch(scenario, 0);
+    give_batch(scenario, 1);
+    give_batch(scenario, 5);
     scenario->sanitized = true;
     asked(exam, "batches of 0, 1 and 5 prompts, of which 3 fail, under "
                 "AddressSanitizer; the key is nowhere to be read");
     const struct run *run = play(exam, scenario);
-    return run && went_on(exam, run) && unseen(exam, run, secret) &&
+    return run && went_on(exam, run) && key_unseen(exam, run) &&
            right_count(exam, "the empty batch's successful",
                        out_number(run, 0, "successful"), 0) &&
-           succeeded_item(exam, run, 0);
+           item_succeeded(exam, run, 0);
 }
 
 static const struct check checks[] = {

@@ -11,6 +11,7 @@
 #include "words.h"
 
 #include <errno.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -622,6 +623,11 @@ void driver_out_text(size_t i, const char *field, const char *value)
 void driver_out_number(size_t i, const char *field, long value)
 {
     tell_later("out %zu %s =%ld\n", i, field, value);
+}
+
+void driver_out_billionths(size_t i, const char *field, double value)
+{
+    driver_out_number(i, field, fabs(value) < 1e9 ? lround(value * 1e9) : -1);
 }
 
 /* ---- main -------------------------------------------------------------- */

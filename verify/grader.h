@@ -162,41 +162,10 @@ bool slots_kept_busy(struct exam *exam, const struct run *run, size_t limit);
    scenarios in which a call ends at that very moment. */
 bool begins_no_more(struct exam *exam, const struct run *run);
 
-/*
- * With a web server, and a hold: as many were in flight at some time; never
- * more; and as many again, whenever one had been answered, until none was left.
- * held() is all three.
- */
-bool hold_reached(struct exam *exam, const struct run *run);
-bool hold_not_exceeded(struct exam *exam, const struct run *run);
-bool hold_refilled(struct exam *exam, const struct run *run);
-bool held(struct exam *exam, const struct run *run);
-
-/*
- * With a web server: of the items from `first` on, each of which fails
- * WEB_WAITS times and is known by its answer's text, the waits before the
- * retries double, from base on. which is request_to() or request_about(). There
- * are WEB_JOBS of them at least, and chance makes a right one look wrong once
- * in some thousand times: in_three().
- */
-enum { WEB_WAITS = 7, WEB_JOBS = 32 };
-bool waits_doubled(struct exam *exam, const struct run *run,
-                   const struct request *which(const struct run *run,
-                                               const char *text, size_t k),
-                   size_t first, int64_t base);
-
 /* Whether it passes one time of three: for what takes real time, of which a
    busy machine may leave too little, and for chance. What is wrong is so each
    time. */
 bool in_three(struct exam *exam, bool (*passes)(struct exam *exam));
-
-/* The cost that was told is the right one, both in billionths of a dollar, for
-   so many tokens. */
-bool cost_is(struct exam *exam, const char *whose, int64_t told, int64_t right,
-             long tokens);
-
-/* That text stands in nothing that the program printed or left. */
-bool unseen(struct exam *exam, const struct run *run, const char *secret);
 
 /* ---- Why a check fails ------------------------------------------------- */
 

@@ -226,45 +226,6 @@ void web_free(struct run *run)
 
 /* ---- Looking things up ------------------------------------------------- */
 
-const struct request *request_to(const struct run *run, const char *path,
-                                 size_t k)
-{
-    for (size_t i = 0; i < run->traffic.count; i++)
-        if (strcmp(run->traffic.requests[i].path, path) == 0 && k-- == 0)
-            return &run->traffic.requests[i];
-    return NULL;
-}
-
-size_t requests_to(const struct run *run, const char *path)
-{
-    size_t n = 0;
-
-    while (request_to(run, path, n))
-        n++;
-    return n;
-}
-
-const struct request *request_about(const struct run *run, const char *word,
-                                    size_t k)
-{
-    for (size_t i = 0; i < run->traffic.count; i++) {
-        const struct request *request = &run->traffic.requests[i];
-
-        if (request->prompt && strstr(request->prompt, word) && k-- == 0)
-            return request;
-    }
-    return NULL;
-}
-
-size_t requests_about(const struct run *run, const char *word)
-{
-    size_t n = 0;
-
-    while (request_about(run, word, n))
-        n++;
-    return n;
-}
-
 long tokens_of_all(const struct run *run)
 {
     long sum = 0;

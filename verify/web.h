@@ -15,11 +15,14 @@
 #include "text.h"
 
 struct run;
+struct items;
 
 /* What the server is to be like; all zeroes: there is none. */
 struct web {
     struct text settings; /* NAME=VALUE, a line for each: see mock_llm --help */
     bool wanted;          /* there is a server, even without settings */
+    const struct items *items; /* what its requests are for: traffic.h */
+    char key[16];              /* "" or the API key that the program has */
     /*
      * The hold proves how many are in flight: nobody is answered before so many
      * are, and nothing moves any more; then the oldest alone, whenever so many
@@ -77,18 +80,6 @@ void web_quiet(struct run *run, int looks);
 void web_free(struct run *run);
 
 /* ---- Looking things up ------------------------------------------------- */
-
-/* The k-th request for that path, counted from 0; NULL if there were fewer. */
-const struct request *request_to(const struct run *run, const char *path,
-                                 size_t k);
-
-/* How many there were. */
-size_t requests_to(const struct run *run, const char *path);
-
-/* The same of chats, whose prompt has this word. */
-const struct request *request_about(const struct run *run, const char *word,
-                                    size_t k);
-size_t requests_about(const struct run *run, const char *word);
 
 /* Of all requests that were answered wholly and rightly. */
 long tokens_of_all(const struct run *run);
