@@ -768,6 +768,7 @@ static void test_error_classes(void **state)
     } cases[] = {
         {"400 Bad Request", LLM_EBADREQUEST, false},
         {"401 Unauthorized", LLM_EAUTHENTICATION, false},
+        {"402 Payment Required", LLM_EQUOTA, false},
         {"403 Forbidden", LLM_EPERMISSION, false},
         {"404 Not Found", LLM_ENOTFOUND, false},
         {"405 Method Not Allowed", LLM_EBADREQUEST, false},
@@ -788,12 +789,13 @@ static void test_error_classes(void **state)
 
         assert_int_equal(ask(cases[i].status, "X-Request-Id: req-7\r\n",
                              "{\"error\":{\"message\":\"No!\",\"type\":\"t\","
-                             "\"param\":null,\"code\":null}}",
+                             "\"param\":null,\"code\":\"c\"}}",
                              &chat),
                          cases[i].err);
         assert_int_equal(chat.error.status, status);
         assert_string_equal(chat.error.message, "No!");
         assert_string_equal(chat.error.type, "t");
+        assert_string_equal(chat.error.code, "c");
         assert_string_equal(chat.error.request_id, "req-7");
         assert_true(chat.error.retry_after == 0);
         snprintf(expected, sizeof expected, "%s (%d): No!",
@@ -814,6 +816,13 @@ static void test_no_credit_left(void **state)
             "\"type\":\"insufficient_quota\",\"code\":\"insufficient_quota\"}}",
             &chat),
         LLM_EQUOTA);
+    assert_string_equal(chat.error.code, "insufficient_quota");
+    assert_int_equal(ask("429 Too Many Requests", "",
+                         "{\"error\":{\"message\":\"No credit.\","
+                         "\"type\":\"insufficient_quota\",\"code\":null}}",
+                         &chat),
+                     LLM_EQUOTA);
+    assert_string_equal(chat.error.code, "");
     assert_false(llm_worth_retrying(LLM_EQUOTA));
 }
 
@@ -912,11 +921,12 @@ static void test_a_key_never_shows(void **state)
     (void)state;
     assert_int_equal(ask("401 Unauthorized", "X-Request-Id: " KEY "\r\n",
                          "{\"error\":{\"message\":\"Wrong key: " KEY
-                         ".\",\"type\":\"" KEY "\"}}",
+                         ".\",\"type\":\"" KEY "\",\"code\":\"" KEY "\"}}",
                          &chat),
                      LLM_EAUTHENTICATION);
     assert_string_equal(chat.error.message, "Wrong key: ***.");
     assert_string_equal(chat.error.type, "***");
+    assert_string_equal(chat.error.code, "***");
     assert_string_equal(chat.error.request_id, "***");
     assert_string_equal(async_errmsg(LLM_EAUTHENTICATION),
                         "authentication failed (401): Wrong key: ***.");

@@ -281,6 +281,7 @@ static void test_errors(void **state)
     } cases[] = {
         {"400 Bad Request", LLM_EBADREQUEST},
         {"401 Unauthorized", LLM_EAUTHENTICATION},
+        {"402 Payment Required", LLM_EQUOTA},
         {"413 Too Large", LLM_EBADREQUEST},
         {"429 Too Many Requests", LLM_ERATELIMIT},
         {"529 Overloaded", LLM_ESERVER},

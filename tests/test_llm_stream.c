@@ -423,6 +423,10 @@ static const struct {
      HEAD EVENT("error", ",\"error\":{\"type\":\"rate_limit_error\","
                          "\"message\":\"Slow\"}"),
      "", LLM_ERATELIMIT, "rate limit exceeded: Slow"},
+    {"anthropic",
+     HEAD EVENT("error", ",\"error\":{\"type\":\"billing_error\","
+                         "\"message\":\"Pay\"}"),
+     "", LLM_EQUOTA, "no credit left: Pay"},
     {"anthropic", HEAD ANTHROPIC_BEGIN TEXT("a"), "a|", LLM_ECONNECTION,
      "the stream broke off after 1 bytes of the answer"},
 };

@@ -56,6 +56,8 @@ int llm_error_of_status(int status)
     switch (status) {
     case 401:
         return LLM_EAUTHENTICATION;
+    case 402:
+        return LLM_EQUOTA;
     case 403:
         return LLM_EPERMISSION;
     case 404:
@@ -92,6 +94,7 @@ int llm_error_of_type(const char *type)
         {"rate_limit_error", LLM_ERATELIMIT},
         {"rate_limit_exceeded", LLM_ERATELIMIT},
         {"insufficient_quota", LLM_EQUOTA},
+        {"billing_error", LLM_EQUOTA},
         {"timeout_error", LLM_ETIMEDOUT},
     };
 

@@ -15,7 +15,7 @@ enum {
     LLM_ECONFLICT = -2005,       /* 409 */
     LLM_EUNPROCESSABLE = -2006,  /* 422 */
     LLM_ERATELIMIT = -2007,      /* 429: too many requests, or tokens */
-    LLM_EQUOTA = -2008,          /* 429 as well, but no credit is left */
+    LLM_EQUOTA = -2008,          /* 402, or 429 as well: no credit is left */
     LLM_ESERVER = -2009,         /* 500 and above */
     LLM_ECONNECTION = -2010,     /* no connection, or it broke */
     LLM_ETIMEDOUT = -2011,       /* no connection, or no answer, in time; 408 */

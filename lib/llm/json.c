@@ -155,8 +155,11 @@ void llm_read_error_texts(struct llm_chat *chat, const cJSON *error)
 {
     const char *type = llm_json_string(error, "type");
     const char *message = llm_json_string(error, "message");
+    const char *code = llm_json_string(error, "code");
     const char *key = chat->client->llm_private->key;
 
+    if (code)
+        llm_copy_text(chat->error.code, sizeof chat->error.code, code, key);
     if (type)
         llm_copy_text(chat->error.type, sizeof chat->error.type, type, key);
     if (message)

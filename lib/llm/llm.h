@@ -50,6 +50,7 @@ struct llm_error {
     double retry_after;  /* seconds, if the server asked to wait; else 0 */
     char request_id[64]; /* the provider's, for its support */
     char type[64];       /* the provider's, such as "invalid_request_error" */
+    char code[64];       /* OpenAI's, such as "context_length_exceeded" */
     char message[256];   /* in words; the provider's own, if it sent any */
 };
 

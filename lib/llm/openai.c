@@ -134,23 +134,23 @@ int llm_openai_read_answer(struct llm_chat *chat, const cJSON *reply)
 int llm_openai_read_error(struct llm_chat *chat, const cJSON *reply)
 {
     const cJSON *error = llm_json_member(reply, "error");
-    const char *code = llm_json_string(error, "code");
+    static const char quota[] = "insufficient_quota";
 
     llm_read_error_texts(chat, error);
     /* The status of a rate limit, but waiting does not help. */
-    return code && strcmp(code, "insufficient_quota") == 0 ? LLM_EQUOTA : 0;
+    return strcmp(chat->error.code, quota) == 0 ||
+                   strcmp(chat->error.type, quota) == 0
+               ? LLM_EQUOTA
+               : 0;
 }
 
 /* The stream's own way to fail, after a status of 200. */
 static int read_stream_error(struct llm_chat *chat, const cJSON *error)
 {
-    const char *code = llm_json_string(error, "code");
-    const char *type = llm_json_string(error, "type");
-    int err = llm_error_of_type(code);
-
     llm_read_error_texts(chat, error);
-    return llm_raise_refusal(chat, err == LLM_ESERVER ? llm_error_of_type(type)
-                                                      : err);
+    int err = llm_error_of_type(chat->error.code);
+    return llm_raise_refusal(
+        chat, err == LLM_ESERVER ? llm_error_of_type(chat->error.type) : err);
 }
 
 int llm_openai_read_event(struct llm_chat *chat, const struct llm_sse *event,
