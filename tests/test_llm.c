@@ -559,6 +559,44 @@ static void test_an_answer_without_usage(void **state)
     free(chat.content);
 }
 
+/* What ended it; a refusal stands beside the text that is not there. */
+static void test_why_an_answer_ends(void **state)
+{
+    static const struct {
+        const char *message, *reason; /* theirs */
+        const char *content, *finish; /* ours */
+        bool cut;
+    } cases[] = {
+        {"\"content\":\"Hi.\"", "\"stop\"", "Hi.", "stop", false},
+        {"\"content\":\"Hi.\"", "\"length\"", "Hi.", "length", true},
+        {"\"content\":\"Hi.\"", "null", "Hi.", "", false},
+        {"\"content\":\"Hi.\",\"refusal\":null", "\"stop\"", "Hi.", "stop",
+         false},
+        {"\"content\":null,\"refusal\":\"No.\"", "\"stop\"", "No.", "refusal",
+         false},
+        {"\"content\":null", "\"length\"", "", "length", true},
+        {"\"content\":null", "\"content_filter\"", "", "content_filter", false},
+        {"\"content\":\"\"", "\"" KEY "\"", "", "***", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char body[256];
+        struct llm_chat chat;
+
+        snprintf(body, sizeof body,
+                 "{\"choices\":[{\"message\":{%s},\"finish_reason\":%s}]}",
+                 cases[i].message, cases[i].reason);
+        assert_int_equal(ask("200 OK", "x-request-id: req-9\r\n", body, &chat),
+                         0);
+        assert_string_equal(chat.content, cases[i].content);
+        assert_string_equal(chat.finish_reason, cases[i].finish);
+        assert_int_equal(chat.cut, cases[i].cut);
+        assert_string_equal(chat.request_id, "req-9");
+        free(chat.content);
+    }
+}
+
 /* Status 200, but no answer. */
 static const struct {
     const char *body, *text;
@@ -581,6 +619,8 @@ static const struct {
     {"{\"choices\":{\"a\":{\"message\":{\"content\":\"a\"}}}}",
      "the answer has no text in choices[0].message.content"},
     {"{\"choices\":[{\"message\":{\"content\":null}}]}",
+     "the answer has no text in choices[0].message.content"},
+    {"{\"choices\":[{\"message\":{},\"finish_reason\":\"stop\"}]}",
      "the answer has no text in choices[0].message.content"},
     {"{\"choices\":[{\"message\":{\"content\":\"\xC0\x80\"}}]}",
      "the answer's text is not UTF-8"},
@@ -797,6 +837,7 @@ static void test_error_classes(void **state)
         assert_string_equal(chat.error.type, "t");
         assert_string_equal(chat.error.code, "c");
         assert_string_equal(chat.error.request_id, "req-7");
+        assert_string_equal(chat.request_id, "");
         assert_true(chat.error.retry_after == 0);
         snprintf(expected, sizeof expected, "%s (%d): No!",
                  llm_strerror(cases[i].err), status);
@@ -1241,6 +1282,7 @@ int main(void)
         cmocka_unit_test(test_a_large_request),
         cmocka_unit_test(test_an_answer),
         cmocka_unit_test(test_an_answer_without_usage),
+        cmocka_unit_test(test_why_an_answer_ends),
         cmocka_unit_test(test_malformed_answers),
         cmocka_unit_test(test_deep_answers),
         cmocka_unit_test(test_an_answer_too_large),

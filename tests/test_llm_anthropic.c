@@ -203,8 +203,10 @@ static void test_an_answer(void **state)
     struct llm_chat chat;
 
     (void)state;
-    assert_int_equal(ask("200 OK", "", GOOD_ANSWER, &chat), 0);
+    assert_int_equal(ask("200 OK", "request-id: req_9\r\n", GOOD_ANSWER, &chat),
+                     0);
     assert_string_equal(chat.content, "Hi.");
+    assert_string_equal(chat.request_id, "req_9");
     assert_string_equal(chat.provider, "anthropic");
     assert_string_equal(chat.model, "claude-sonnet-4-5-20250929");
     assert_int_equal(chat.prompt_tokens, 2000);
@@ -225,6 +227,7 @@ static void check_content(const char *content, const char *text, bool cut)
     assert_int_equal(ask("200 OK", "", body, &chat), 0);
     assert_string_equal(chat.content, text);
     assert_int_equal(chat.cut, cut);
+    assert_string_equal(chat.finish_reason, cut ? "max_tokens" : "end_turn");
     free(chat.content);
 }
 
@@ -240,6 +243,7 @@ static void test_blocks(void **state)
     check_content("[{\"type\":\"thinking\",\"thinking\":\"hm\"},"
                   "{\"type\":\"text\",\"text\":\"b\"}]",
                   "b", false);
+    check_content("[{\"type\":\"thinking\",\"thinking\":\"hm\"}]", "", true);
 }
 
 static const struct {

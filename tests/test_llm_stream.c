@@ -288,6 +288,7 @@ static void test_anthropic(void **state)
     assert_string_equal(reading.chat.content, "Hi!");
     assert_string_equal(reading.chat.model, "claude-x");
     assert_true(reading.chat.cut);
+    assert_string_equal(reading.chat.finish_reason, "max_tokens");
     check_totals(&reading.chat);
     free(reading.chat.content);
 }
@@ -341,6 +342,27 @@ static void test_an_answer_without_text(void **state)
     assert_int_equal(reading.n, 0);
     assert_string_equal(reading.chat.content, "");
     assert_string_equal(reading.chat.model, "gpt-3.5-turbo");
+    assert_string_equal(reading.chat.finish_reason, "stop");
+    free(reading.chat.content);
+}
+
+static void test_a_refusal(void **state)
+{
+    struct reading reading = {0};
+
+    (void)state;
+    assert_int_equal(
+        ask("openai",
+            "HTTP/1.1 200 OK\r\nx-request-id: req-9\r\n\r\n"
+            "data: {\"choices\":[{\"delta\":{\"refusal\":\"No\"}}]}\n\n"
+            "data: {\"choices\":[{\"delta\":{\"refusal\":\".\"}}]}\n\n" STOP(
+                "stop") DONE,
+            &reading),
+        0);
+    assert_string_equal(reading.pieces, "No|.|");
+    assert_string_equal(reading.chat.content, "No.");
+    assert_string_equal(reading.chat.finish_reason, "refusal");
+    assert_string_equal(reading.chat.request_id, "req-9");
     free(reading.chat.content);
 }
 
@@ -650,6 +672,7 @@ int main(void)
         cmocka_unit_test(test_the_request),
         cmocka_unit_test(test_a_stream_without_its_last_event),
         cmocka_unit_test(test_an_answer_without_text),
+        cmocka_unit_test(test_a_refusal),
         cmocka_unit_test(test_chunks_end_anywhere),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_an_answer_in_one_piece),

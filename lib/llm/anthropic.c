@@ -108,10 +108,8 @@ static int read_usage(struct llm_chat *chat, const cJSON *usage)
 
 static void read_stop(struct llm_chat *chat, const cJSON *message)
 {
-    const char *reason = llm_json_string(message, "stop_reason");
-
-    if (reason)
-        chat->cut = strcmp(reason, "max_tokens") == 0;
+    llm_read_finish(chat, llm_json_string(message, "stop_reason"),
+                    "max_tokens");
 }
 
 /* The text of a block; NULL for what is none: thoughts, a tool's use ... */
@@ -131,7 +129,9 @@ static int read_answer(struct llm_chat *chat, const cJSON *reply)
     if (!cJSON_IsArray(content))
         return async_raise(LLM_EMALFORMED,
                            "the answer has no list of blocks in content");
-    if (!cJSON_GetArraySize(content)) /* the model had nothing to say */
+    read_stop(chat, reply);
+    /* The model had nothing to say, or not in words. */
+    if (!cJSON_GetArraySize(content) || chat->finish_reason[0])
         err = llm_add_content(chat, "");
     cJSON_ArrayForEach(block, content)
     {
@@ -144,7 +144,6 @@ static int read_answer(struct llm_chat *chat, const cJSON *reply)
                           "the answer has no block of text in content");
     if (!err)
         err = read_usage(chat, llm_json_member(reply, "usage"));
-    read_stop(chat, reply);
     llm_read_model(chat, reply);
     return err;
 }

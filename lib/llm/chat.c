@@ -93,7 +93,7 @@ static void clear(struct llm_chat *chat)
 {
     free(chat->content);
     chat->content = NULL;
-    chat->model[0] = '\0';
+    chat->model[0] = chat->finish_reason[0] = '\0';
     chat->prompt_tokens = chat->completion_tokens = chat->total_tokens = 0;
     chat->cut = false;
 }
@@ -170,6 +170,8 @@ int llm_conclude(struct llm_chat *chat, int err)
         clear(chat);
     else
         add_up(chat);
+    snprintf(chat->request_id, sizeof chat->request_id, "%s",
+             err ? "" : chat->error.request_id);
     if (!err || err == ASYNC_ECANCELED)
         chat->error = (struct llm_error){0};
     if (err && !chat->error.message[0])

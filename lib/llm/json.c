@@ -151,6 +151,15 @@ void llm_read_model(struct llm_chat *chat, const cJSON *reply)
                   chat->client->llm_private->key);
 }
 
+void llm_read_finish(struct llm_chat *chat, const char *reason, const char *cut)
+{
+    if (!reason)
+        return;
+    chat->cut = strcmp(reason, cut) == 0;
+    llm_copy_text(chat->finish_reason, sizeof chat->finish_reason, reason,
+                  chat->client->llm_private->key);
+}
+
 void llm_read_error_texts(struct llm_chat *chat, const cJSON *error)
 {
     const char *type = llm_json_string(error, "type");

@@ -188,6 +188,10 @@ struct llm_chat {
     int total_tokens;      /* out */
     double cost;           /* out: dollars */
     bool cut;              /* out: max_tokens ended the answer, not the model */
+    char finish_reason[32]; /* out: the provider's word for what ended it, such
+                               as "stop", "end_turn", "content_filter"; of
+                               either, "refusal": content says why not */
+    char request_id[64];    /* out: the provider's, as in error if it failed */
 
     int attempts;           /* out, also on failure: how often it was sent */
     struct llm_error error; /* out, if it failed: the last attempt's */

@@ -257,8 +257,11 @@ bool llm_json_add_message(cJSON *messages, const struct llm_message *message);
 /* The same with the chat's temperature, unless it is the model's own. */
 bool llm_json_add_temperature(cJSON *request, const struct llm_chat *chat);
 
-/* Fill the chat's fields, or leave them alone if nothing is there. */
+/* Fill the chat's fields, or leave them alone if nothing is there. cut is the
+   reason that means max_tokens. */
 void llm_read_model(struct llm_chat *chat, const cJSON *reply);
+void llm_read_finish(struct llm_chat *chat, const char *reason,
+                     const char *cut);
 void llm_read_error_texts(struct llm_chat *chat, const cJSON *error);
 
 /* Adds to the chat's content what must be UTF-8. Returns an error code. */

@@ -98,12 +98,27 @@ static int read_usage(struct llm_chat *chat, const cJSON *usage)
     return err;
 }
 
+static const char refusal[] = "refusal";
+
+/* The text of an answer, or of a part of it; NULL if it has none. A refusal
+   stands beside it, and for OpenAI ends like any answer. */
+static const char *read_text(struct llm_chat *chat, const cJSON *message)
+{
+    const char *text = llm_json_string(message, "content");
+    const char *refused = llm_json_string(message, refusal);
+
+    if (!refused)
+        return text;
+    llm_read_finish(chat, refusal, "length");
+    return refused;
+}
+
+/* Behind read_text. */
 static void read_finish(struct llm_chat *chat, const cJSON *choice)
 {
-    const char *reason = llm_json_string(choice, "finish_reason");
-
-    if (reason)
-        chat->cut = strcmp(reason, "length") == 0;
+    if (strcmp(chat->finish_reason, refusal) != 0)
+        llm_read_finish(chat, llm_json_string(choice, "finish_reason"),
+                        "length");
 }
 
 static const cJSON *first_choice(const cJSON *reply)
@@ -116,9 +131,14 @@ static const cJSON *first_choice(const cJSON *reply)
 int llm_openai_read_answer(struct llm_chat *chat, const cJSON *reply)
 {
     const cJSON *choice = first_choice(reply);
-    const char *content =
-        llm_json_string(llm_json_member(choice, "message"), "content");
+    const cJSON *message = llm_json_member(choice, "message");
+    const char *content = read_text(chat, message);
 
+    read_finish(chat, choice);
+    /* All of its tokens were thoughts, say, or a filter took them out. */
+    if (!content && chat->finish_reason[0] &&
+        cJSON_IsNull(llm_json_member(message, "content")))
+        content = "";
     if (!content)
         return async_raise(
             LLM_EMALFORMED,
@@ -126,7 +146,6 @@ int llm_openai_read_answer(struct llm_chat *chat, const cJSON *reply)
     int err = read_usage(chat, llm_json_member(reply, "usage"));
     if (err)
         return err;
-    read_finish(chat, choice);
     llm_read_model(chat, reply);
     return llm_add_content(chat, content);
 }
@@ -168,9 +187,9 @@ int llm_openai_read_event(struct llm_chat *chat, const struct llm_sse *event,
     if (error && !cJSON_IsNull(error))
         return read_stream_error(chat, error);
     const cJSON *choice = first_choice(piece->json);
+    piece->text = read_text(chat, llm_json_member(choice, "delta"));
     read_finish(chat, choice);
     piece->stopped |= llm_json_string(choice, "finish_reason") != NULL;
-    piece->text = llm_json_string(llm_json_member(choice, "delta"), "content");
     if (!chat->model[0])
         llm_read_model(chat, piece->json);
     return read_usage(chat, llm_json_member(piece->json, "usage"));
