@@ -465,9 +465,13 @@ static void test_what_is_not_sent(void **state)
 {
     struct llm_options options = {.api_key = KEY};
     struct llm_chat chat = chat_of(NULL, &hello);
-    char *request = sent(&options, &chat);
 
     (void)state;
+    setenv("OPENAI_ORG_ID", "", 1);
+    setenv("OPENAI_PROJECT_ID", "", 1);
+    char *request = sent(&options, &chat);
+    unsetenv("OPENAI_ORG_ID");
+    unsetenv("OPENAI_PROJECT_ID");
     assert_null(strstr(request, "max_tokens"));
     assert_null(strstr(request, "OpenAI-Organization"));
     assert_null(strstr(request, "OpenAI-Project"));
@@ -748,6 +752,34 @@ static void test_an_unknown_certificate(void **state)
                          LLM_ECONNECTION);
         assert_non_null(strstr(chat.error.message, "certificate"));
         assert_int_equal(chat.error.status, 0);
+        llm_client_free(client);
+    }
+}
+
+/* It is trusted where it was asked for, but only for the names that it has. */
+static void test_a_certificate_of_ones_own(void **state)
+{
+    const char *urls[] = {getenv("LLM_TLS_OWN_URL"),
+                          getenv("LLM_TLS_OTHER_URL")};
+
+    (void)state;
+    if (!urls[0] || !urls[1])
+        skip();
+    for (int i = 0; i < 2; i++) {
+        struct llm_options options = {.api_key = KEY,
+                                      .base_url = urls[i],
+                                      .max_retries = LLM_NO_RETRIES,
+                                      .ca_file = getenv("LLM_TLS_CA_FILE")};
+        struct llm_client *client =
+            llm_client_from_provider("openai", &options);
+        struct llm_chat chat = chat_of(client, &hello);
+
+        assert_int_equal(async_run(llm_chat, &chat), i ? LLM_ECONNECTION : 0);
+        if (i)
+            assert_non_null(strstr(chat.error.message, "certificate"));
+        else
+            assert_string_equal(chat.content, "Hi.");
+        free(chat.content);
         llm_client_free(client);
     }
 }
@@ -1180,6 +1212,10 @@ static void test_wrong_options(void **state)
     no_client("openai", &options,
               "OpenAI-Project holds a blank, a line's end or another "
               "character that cannot be sent");
+    options = (struct llm_options){.api_key = KEY, .ca_file = "/no/such.pem"};
+    no_client("openai", &options,
+              "options.ca_file: cannot read /no/such.pem: No such file or "
+              "directory");
     llm_client_free(NULL);
 }
 
@@ -1207,7 +1243,7 @@ static void test_the_environment(void **state)
     setenv("OPENAI_API_KEY", "from-environment", 1);
     setenv("OPENAI_BASE_URL", url, 1);
     setenv("OPENAI_ORG_ID", "org-env", 1);
-    setenv("OPENAI_PROJECT_ID", "", 1);
+    setenv("OPENAI_PROJECT_ID", "proj-env", 1);
     struct llm_client *client = llm_client_from_provider("openai", NULL);
     assert_non_null(client);
     struct llm_chat chat = chat_of(client, &hello);
@@ -1216,7 +1252,7 @@ static void test_the_environment(void **state)
     assert_non_null(strstr(request, "POST /v1/chat/completions "));
     assert_non_null(strstr(request, "Bearer from-environment\r\n"));
     assert_non_null(strstr(request, "OpenAI-Organization: org-env\r\n"));
-    assert_null(strstr(request, "OpenAI-Project"));
+    assert_non_null(strstr(request, "OpenAI-Project: proj-env\r\n"));
     unsetenv("OPENAI_API_KEY");
     unsetenv("OPENAI_BASE_URL");
     unsetenv("OPENAI_ORG_ID");
@@ -1289,6 +1325,7 @@ int main(void)
         cmocka_unit_test(test_broken_transfers),
         cmocka_unit_test(test_nobody_listens),
         cmocka_unit_test(test_an_unknown_certificate),
+        cmocka_unit_test(test_a_certificate_of_ones_own),
         cmocka_unit_test(test_a_server_that_is_gone),
         cmocka_unit_test(test_no_answer_in_time),
         cmocka_unit_test(test_error_classes),

@@ -134,6 +134,8 @@ static int set_server(struct llm_client *client,
     if (!private->key)
         return -ENOMEM;
     int err = provider->add_headers(client, options, key);
+    if (!err)
+        err = llm_http_set_ca_file(client, options->ca_file);
     if (err)
         return err;
     return llm_http_set_url(client, base_url ? base_url : provider->base_url,

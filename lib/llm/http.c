@@ -16,6 +16,7 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 /* ---- What a client's requests have in common --------------------------- */
 
@@ -57,6 +58,19 @@ int llm_http_add_header(struct llm_client *client, const char *name,
     explicit_bzero(line, strlen(line));
     free(line);
     return err;
+}
+
+int llm_http_set_ca_file(struct llm_client *client, const char *path)
+{
+    struct llm_client_private *private = client->llm_private;
+
+    if (!path)
+        return 0;
+    if (access(path, R_OK) != 0)
+        return async_raise(-EINVAL, "options.ca_file: cannot read %s: %s", path,
+                           strerror(errno));
+    private->ca_file = strdup(path);
+    return private->ca_file ? 0 : -ENOMEM;
 }
 
 static bool is_this_machine(const char *host)
@@ -139,6 +153,7 @@ void llm_http_free(struct llm_client_private *private)
     while (private->n_idle > 0)
         curl_easy_cleanup(private->idle[--private->n_idle]);
     free(private->idle);
+    free(private->ca_file);
     curl_share_cleanup(private->share); /* after its handles */
     for (struct curl_slist *line = private->headers; line; line = line->next)
         explicit_bzero(line->data, strlen(line->data));
@@ -216,6 +231,13 @@ static int wait_for_lookup(struct llm_client_private *private, bool *looks)
 
 /* ---- Handles ----------------------------------------------------------- */
 
+/* False without memory. */
+static bool trust(CURL *easy, const char *ca_file)
+{
+    return !ca_file || (!curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) &&
+                        !curl_easy_setopt(easy, CURLOPT_CAPATH, NULL));
+}
+
 static CURL *new_handle(const struct llm_client_private *private)
 {
     CURL *easy = curl_easy_init();
@@ -225,7 +247,8 @@ static CURL *new_handle(const struct llm_client_private *private)
     /* As text it would be parsed for every request: a tenth of its cost. And a
        proxy named in the environment cannot know this machine's servers. */
     if (curl_easy_setopt(easy, CURLOPT_CURLU, private->url) ||
-        (private->local && curl_easy_setopt(easy, CURLOPT_PROXY, ""))) {
+        (private->local && curl_easy_setopt(easy, CURLOPT_PROXY, "")) ||
+        !trust(easy, private->ca_file)) {
         curl_easy_cleanup(easy);
         return NULL;
     }

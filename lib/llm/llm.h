@@ -110,6 +110,11 @@ struct llm_options {
     const char *organization; /* OPENAI_ORG_ID, else none */
     const char *project;      /* OPENAI_PROJECT_ID, else none */
 
+    /* A file of certificates (PEM) that are trusted instead of the system's:
+       for a server, or a proxy, of one's own. NULL: the system's. A server's
+       certificate is always checked, and so is its name. */
+    const char *ca_file;
+
     /* In seconds, on the runtime's clock (real ones in llm_chat_blocking).
        INFINITY: no limit. */
     double timeout;         /* for each attempt of a chat; 0: 600 */

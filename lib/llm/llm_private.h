@@ -90,6 +90,7 @@ extern const struct llm_provider llm_openai, llm_anthropic, llm_simulated;
 struct llm_client_private {
     const struct llm_provider *provider;
     char *model, *key;
+    char *ca_file; /* NULL: the system's */
     CURLU *url;
     CURLSH *share;                /* of all handles: host names, TLS sessions */
     bool local;                   /* the server is on this machine */
@@ -205,6 +206,9 @@ void llm_limiter_correct(struct llm_limiter *limiter, int tokens);
  */
 int llm_http_add_header(struct llm_client *client, const char *name,
                         const char *value, const char *source);
+
+/* Trusts these certificates only; NULL: the system's. */
+int llm_http_set_ca_file(struct llm_client *client, const char *path);
 
 /* Sets url from its two parts, base_url having come from source. */
 int llm_http_set_url(struct llm_client *client, const char *base_url,
