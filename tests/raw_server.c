@@ -65,6 +65,28 @@ int raw_unused_port(void)
     return port;
 }
 
+void raw_crowd_open(struct raw_crowd *crowd)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    crowd->listener = bind_any_port(&crowd->port);
+    must(!listen(crowd->listener, 0), "listen");
+    address.sin_port = htons((uint16_t)crowd->port);
+    for (int i = 0; i < 4; i++) {
+        crowd->clients[i] =
+            socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        connect(crowd->clients[i], (struct sockaddr *)&address, sizeof address);
+    }
+}
+
+void raw_crowd_close(struct raw_crowd *crowd)
+{
+    for (int i = 0; i < 4; i++)
+        close(crowd->clients[i]);
+    close(crowd->listener);
+}
+
 /* How many bytes the request at text has as soon as all its header is there;
    0 before. */
 static size_t request_size(const char *text)

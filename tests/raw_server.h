@@ -54,4 +54,11 @@ void raw_server_stop(struct raw_server *server);
 /* A port of 127.0.0.1 on which nobody listens. */
 int raw_unused_port(void);
 
+/* A listener that accepts nobody, with as many as it lets in waiting. */
+struct raw_crowd {
+    int port, listener, clients[4];
+};
+void raw_crowd_open(struct raw_crowd *crowd);
+void raw_crowd_close(struct raw_crowd *crowd);
+
 #endif

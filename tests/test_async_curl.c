@@ -642,30 +642,17 @@ static void test_no_answer_on_a_kept_connection(void **state)
     raw_server_stop(server);
 }
 
-/* A listener that accepts nobody, with as many as it lets in waiting. */
 static void test_no_connection_in_time(void **state)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int clients[4];
     struct get get = {.limits = {.connect = 0.04, .total = 3600}};
+    struct raw_crowd crowd;
 
     (void)state;
-    bind(listener, (struct sockaddr *)&address, size);
-    assert_int_equal(listen(listener, 0), 0);
-    getsockname(listener, (struct sockaddr *)&address, &size);
-    for (int i = 0; i < 4; i++) {
-        clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        connect(clients[i], (struct sockaddr *)&address, size);
-    }
-    get.url = port_url(ntohs(address.sin_port));
+    raw_crowd_open(&crowd);
+    get.url = port_url(crowd.port);
     assert_int_equal(async_run(get_url, &get), ASYNC_ETIMEDOUT);
     assert_non_null(strstr(get.text, "no connection within 0.04 s"));
-    for (int i = 0; i < 4; i++)
-        close(clients[i]);
-    close(listener);
+    raw_crowd_close(&crowd);
 }
 
 /* ---- Reading as it comes ----------------------------------------------- */

@@ -87,6 +87,24 @@ static void test_a_seed_repeats_the_waits(void **state)
     assert_int_equal(differences, 100);
 }
 
+/* Who sets nothing gets the official clients' numbers. */
+static void test_the_usual_numbers(void **state)
+{
+    const char *const providers[] = {"openai", "anthropic"};
+    const struct llm_options options = {.api_key = "any"};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct llm_client *client =
+            llm_client_from_provider(providers[i], &options);
+
+        assert_true(client->llm_private->timeout == 600);
+        assert_true(client->llm_private->connect_timeout == 5);
+        assert_int_equal(client->llm_private->max_retries, 2);
+        llm_client_free(client);
+    }
+}
+
 /* ---- Chats with a server ----------------------------------------------- */
 
 /* A chat, and how long it took. */
@@ -304,6 +322,30 @@ static void test_no_answer_in_time(void **state)
                    RAW_HOLD);
 }
 
+/* Time for the connection is counted by itself, and to be had again. */
+static void test_no_connection_in_time(void **state)
+{
+    struct raw_crowd crowd;
+    char url[64];
+
+    (void)state;
+    raw_crowd_open(&crowd);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/v1", crowd.port);
+    struct llm_options options = {
+        .api_key = "any", .base_url = url, .connect_timeout = 0.04};
+    struct llm_client *client = llm_client_from_provider("openai", &options);
+    struct llm_chat chat = {
+        .client = client, .messages = &hello, .n_messages = 1};
+    for (int blocking = 0; blocking < 2; blocking++) {
+        assert_int_equal(blocking ? llm_chat_blocking(&chat)
+                                  : async_run(llm_chat, &chat),
+                         LLM_ETIMEDOUT);
+        assert_int_equal(chat.attempts, 3);
+    }
+    llm_client_free(client);
+    raw_crowd_close(&crowd);
+}
+
 static void test_nobody_listens(void **state)
 {
     char url[64];
@@ -397,6 +439,7 @@ int main(void)
         cmocka_unit_test(test_waits_grow_up_to_a_limit),
         cmocka_unit_test(test_waits_that_the_server_asks_for),
         cmocka_unit_test(test_a_seed_repeats_the_waits),
+        cmocka_unit_test(test_the_usual_numbers),
         cmocka_unit_test(test_which_statuses),
         cmocka_unit_test(test_how_often_and_how_long),
         cmocka_unit_test(test_retry_after),
@@ -404,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_the_last_error_counts),
         cmocka_unit_test(test_broken_connections),
         cmocka_unit_test(test_no_answer_in_time),
+        cmocka_unit_test(test_no_connection_in_time),
         cmocka_unit_test(test_nobody_listens),
         cmocka_unit_test(test_a_wait_is_cancelled),
         cmocka_unit_test(test_a_blocking_chat_waits_too),
