@@ -376,6 +376,18 @@ static void *convert(void *converted)
     return NULL;
 }
 
+/* What the runtime waits with; nobody sees it from outside. */
+int64_t async_real_ns(int64_t ns);
+
+static void *convert_what_never_comes(void *converted)
+{
+    int64_t *ns = converted;
+
+    ns[0] = async_from_real_ns(INT64_MAX / 2);
+    ns[1] = async_real_ns(INT64_MAX / 2);
+    return NULL;
+}
+
 static void *block(void *passed)
 {
     struct timespec before, after;
@@ -413,6 +425,13 @@ static void real_times_are_turned_into_the_clocks(void **state)
     assert_int_equal(converted, 1500);
     in_a_thread("4", convert, &converted);
     assert_int_equal(converted, 6000);
+
+    /* Longer than a number can say is as long as one can. */
+    int64_t never[2] = {0};
+    in_a_thread("1000000", convert_what_never_comes, never);
+    assert_true(never[0] == INT64_MAX);
+    in_a_thread("0.000001", convert_what_never_comes, never);
+    assert_true(never[1] == INT64_MAX);
 
     in_a_thread("10", block, &passed);
     assert_true(passed >= 0.002);

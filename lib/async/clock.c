@@ -81,6 +81,12 @@ static void set_clock(void)
     thread_clock.since = real_now();
 }
 
+/* INT64_MAX, which is some 292 years, stands for whatever is longer. */
+static int64_t rounded(double ns)
+{
+    return ns < (double)INT64_MAX ? (int64_t)ns : INT64_MAX;
+}
+
 int64_t async_now_ns(void)
 {
     if (thread_clock.kind == CLOCK_NOT_SET)
@@ -104,7 +110,7 @@ int64_t async_from_real_ns(int64_t real)
     async_now_ns();
     if (thread_clock.speed == 1)
         return real;
-    return (int64_t)((double)real * thread_clock.speed);
+    return rounded((double)real * thread_clock.speed);
 }
 
 int64_t async_real_ns(int64_t ns)
@@ -113,7 +119,7 @@ int64_t async_real_ns(int64_t ns)
     if (thread_clock.speed == 1)
         return ns;
     /* Rounded up, or a loop would wake just before the deadline, and again. */
-    return (int64_t)((double)ns / thread_clock.speed) + 1;
+    return rounded((double)ns / thread_clock.speed + 1);
 }
 
 bool async_clock_flows(void)
