@@ -195,7 +195,8 @@ static int wait_there(void *event)
 }
 
 struct attempts {
-    int sleep, put, readable, thread, limit, each, each_all, gather;
+    int sleep, put, readable, thread, limit, each, each_all, gather,
+        cancelled_gather;
     int spawned, failed; /* of 1,000 tasks */
     int ends[2];
 };
@@ -216,6 +217,23 @@ static int gather_twice(void)
         err = async_gather(tasks, 2);
     async_reap(&gatherer, 1);
     return err;
+}
+
+/* The second of two who gather is cancelled while it waits nevertheless. */
+static int gather_twice_and_cancel(void)
+{
+    struct async_event event = {0};
+    struct async_task tasks[2], gatherers[2];
+
+    for (int i = 0; i < 2; i++)
+        async_spawn(&tasks[i], wait_there, &event);
+    for (int i = 0; i < 2; i++)
+        async_spawn(&gatherers[i], gather_two, tasks);
+    int err = async_yield();
+    async_cancel(&gatherers[1]);
+    int later = async_gather_all(gatherers, 2);
+    async_reap(tasks, 2);
+    return err ? err : later ? later : gatherers[1].err;
 }
 
 static int spawn_many(struct attempts *attempts)
@@ -253,6 +271,7 @@ static int attempt_all(void *job)
     attempts->each = async_gather_each(nothing, jobs, 3);
     attempts->each_all = async_gather_each_all(nothing, jobs, 3, errs);
     attempts->gather = gather_twice();
+    attempts->cancelled_gather = gather_twice_and_cancel();
     int err = spawn_many(attempts);
     free_all(taken);
     give_memory_back();
@@ -310,6 +329,7 @@ static void without_memory_everything_says_so(void **state)
     assert_int_equal(without->each, ASYNC_ENOMEM);
     assert_int_equal(without->each_all, ASYNC_ENOMEM);
     assert_int_equal(without->gather, ASYNC_ENOMEM);
+    assert_int_equal(without->cancelled_gather, ASYNC_ECANCELED);
     assert_true(without->failed > 0);
     assert_int_equal(without->spawned + without->failed, MANY);
 

@@ -135,15 +135,40 @@ static size_t watch_all(struct gather *gather)
     return unwatched;
 }
 
-/* Stops the rest, and awaits one by one those that could not be watched. */
-static int await_unwatched(struct gather *gather)
+/* Watches one task from the waiting one's stack. */
+struct last_resort {
+    struct async_watcher watcher;
+    struct gather *gather;
+};
+
+static void unwatched_ended(struct async_watcher *watcher,
+                            struct async_coroutine *record)
 {
+    (void)record;
+    async_resume(
+        &CONTAINER_OF(watcher, struct last_resort, watcher)->gather->wait);
+}
+
+/* Stops the rest, and waits one by one for those that could not be watched. */
+static int wait_for_unwatched(struct gather *gather, const char *caller)
+{
+    struct last_resort watch = {.watcher = {.ended = unwatched_ended},
+                                .gather = gather};
+    int err = 0;
+
     stop(gather);
     for (size_t i = 0; i < gather->n; i++) {
-        int result = async_await(&gather->tasks[i]);
-        (void)result; /* it is collected again, with the others */
+        struct async_task *task = &gather->tasks[i];
+        struct async_coroutine *record =
+            task->async_private.record ? async_record_of(task) : NULL;
+
+        if (!record || record->state == ASYNC_ENDED)
+            continue;
+        async_watch(record, &watch.watcher);
+        int why = async_suspend(&gather->wait, caller);
+        err = why ? why : err;
     }
-    return ASYNC_ENOMEM;
+    return err;
 }
 
 static bool gathers_itself(const struct gather *gather)
@@ -185,12 +210,16 @@ static int wait_for_all(struct gather *gather, const char *caller)
     size_t unwatched = watch_all(gather);
     if (gather->left || gather->end.next)
         err = async_suspend(&gather->wait, caller);
-    if (unwatched)
-        err = await_unwatched(gather);
+    if (unwatched) {
+        int later = wait_for_unwatched(gather, caller);
+        err = err ? err : later;
+    }
     for (size_t i = 0; i < gather->n; i++)
         if (gather->tasks[i].async_private.record)
             async_collect(&gather->tasks[i]);
-    return err ? err : gather->cancelled ? ASYNC_ECANCELED : 0;
+    if (err || gather->cancelled)
+        return err ? err : ASYNC_ECANCELED;
+    return unwatched ? ASYNC_ENOMEM : 0;
 }
 
 int async_gather(struct async_task *tasks, size_t n)
