@@ -206,6 +206,41 @@ static int jobs_program(void)
     return async_main(leave_jobs_behind, NULL);
 }
 
+enum { GENERATIONS = 8000 };
+
+static int generations;
+
+static int last_of_them(void *job)
+{
+    (void)job;
+    return async_sleep(1);
+}
+
+/* Each leaves one child behind, the last ends on its own small stack, and with
+   it all others do. */
+static int leave_a_child(void *job)
+{
+    static struct async_task children[GENERATIONS];
+
+    if (generations == GENERATIONS)
+        return async_shield(last_of_them, NULL);
+    async_spawn(&children[generations++], leave_a_child, job);
+    return 0;
+}
+
+static int deep_family_program(void)
+{
+    if (!freopen("/dev/null", "w", stderr)) /* 8,000 reports */
+        return EXIT_FAILURE;
+    return async_main(leave_a_child, NULL);
+}
+
+static void a_deep_family_ends_without_recursion(void **state)
+{
+    (void)state;
+    assert_exits(deep_family_program, 0);
+}
+
 static void jobs_in_the_frame_that_was_left_stay_readable(void **state)
 {
     (void)state;
@@ -1337,6 +1372,7 @@ int main(void)
         cmocka_unit_test(never_awaited),
         cmocka_unit_test(a_failure_in_cleanup_is_told),
         cmocka_unit_test(many_never_awaited_are_counted),
+        cmocka_unit_test(a_deep_family_ends_without_recursion),
         cmocka_unit_test(jobs_in_the_frame_that_was_left_stay_readable),
         cmocka_unit_test(one_task_variable_in_a_loop),
         cmocka_unit_test(two_task_variables_in_a_loop),

@@ -36,7 +36,9 @@ static void tell_watchers(struct async_coroutine *task)
     }
 }
 
-static void end(struct async_coroutine *task)
+/* Returns the parent if it has returned, and this was the last of its children:
+   then it ends, too. */
+static inline struct async_coroutine *end_one(struct async_coroutine *task)
 {
     struct async_loop *loop = async_loop;
     struct async_coroutine *parent = task->parent;
@@ -52,13 +54,20 @@ static void end(struct async_coroutine *task)
     }
     async_tell(ASYNC_AT_END, task, NULL);
     tell_watchers(task);
-    if (parent && parent->state == ASYNC_LEAVING) {
-        if (task->result && task->result != ASYNC_ECANCELED)
-            async_report_failed_cleanup(task);
-        async_leave_parent(task);
-        if (!parent->first_child)
-            end(parent);
-    }
+    if (!parent || parent->state != ASYNC_LEAVING)
+        return NULL;
+    if (task->result && task->result != ASYNC_ECANCELED)
+        async_report_failed_cleanup(task);
+    async_leave_parent(task);
+    return parent->first_child ? NULL : parent;
+}
+
+/* No recursion: a task's stack is small, and families may be deep. */
+static void end(struct async_coroutine *task)
+{
+    do
+        task = end_one(task);
+    while (task);
 }
 
 /* Whether nobody is going to look how the task ended. Whoever cancelled it
