@@ -1042,6 +1042,56 @@ static void an_event_set_in_another_thread(void **state)
     assert_said("async: tasks cannot be woken from another thread.\n");
 }
 
+static int cancel_line;
+
+static int cancel_here(void *task)
+{
+    cancel_line = __LINE__ + 1;
+    bool running = async_cancel(task);
+    printf("cancelled %d\n", running);
+    return 0;
+}
+
+static int cancel_in_a_loop_of_its_own(void *task)
+{
+    return async_run(cancel_here, task);
+}
+
+/* The handle stays what it was: its owner awaits the task, not an error. */
+static int cancelled_elsewhere(void *job)
+{
+    static double seconds = 1;
+    struct async_task task;
+    (void)job;
+
+    async_spawn(&task, sleeper, &seconds);
+    int err = async_to_thread(cancel_here, &task);
+    if (!err)
+        err = async_to_thread(cancel_in_a_loop_of_its_own, &task);
+    int result = async_await(&task);
+    printf("awaited: %d\n", result);
+    return err;
+}
+
+static int cancelled_elsewhere_program(void)
+{
+    return async_main(cancelled_elsewhere, NULL);
+}
+
+static void a_task_cancelled_in_another_thread(void **state)
+{
+    (void)state;
+    assert_exits(cancelled_elsewhere_program, 0);
+    const char *report = strstr(output, "cannot be cancelled from another");
+    assert_non_null(report);
+    assert_non_null(strstr(report + 1, "cannot be cancelled from another"));
+    assert_said("async_run, at ");
+    assert_said("cancelled 0\n");
+    assert_null(strstr(output, "cancelled 1"));
+    assert_said("sleeper: success\n");
+    assert_said("awaited: 0\n");
+}
+
 /* ---- Who keeps the thread ---------------------------------------------- */
 
 static int held_line;
@@ -1397,6 +1447,7 @@ int main(void)
         cmocka_unit_test(deadlock_in_a_shield),
         cmocka_unit_test(a_task_that_gathers_itself),
         cmocka_unit_test(an_event_set_in_another_thread),
+        cmocka_unit_test(a_task_cancelled_in_another_thread),
 #ifndef ASYNC_ASAN
         cmocka_unit_test(a_lost_frame_aborts),
         cmocka_unit_test(a_lost_job_aborts),

@@ -162,7 +162,8 @@ int async_await(struct async_task *task) ASYNC_SUSPENDS;
  * returns. A task that has not begun never does; one that returns 0 without
  * suspending again has ended with ASYNC_ECANCELED. Whoever owns the task still
  * awaits it. Returns whether it was still running; nothing happens if it was
- * not. Does not suspend. Only from the task's own thread.
+ * not. Does not suspend. Only from the task's own thread, and within the
+ * async_run that it was spawned in: elsewhere nothing happens but a report.
  * [task.cancel()]
  */
 bool async_cancel(struct async_task *task);
@@ -494,6 +495,7 @@ static inline void async_here(const char *place)
 #define async_run(fn, job)         ASYNC_HERE(async_run((fn), (job)))
 #define async_main(fn, job)        ASYNC_HERE(async_main((fn), (job)))
 #define async_await(task)          ASYNC_HERE(async_await(task))
+#define async_cancel(task)         ASYNC_HERE(async_cancel(task))
 #define async_gather(tasks, n)     ASYNC_HERE(async_gather((tasks), (n)))
 #define async_gather_all(tasks, n) ASYNC_HERE(async_gather_all((tasks), (n)))
 #define async_wait_any(tasks, n, i)                                            \

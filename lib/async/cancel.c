@@ -86,6 +86,10 @@ bool async_cancel_coroutine(struct async_coroutine *task)
 
 bool async_cancel(struct async_task *task)
 {
+    if (async_is_of_others(task)) {
+        async_report_cancelled_elsewhere();
+        return false;
+    }
     if (!async_loop || !task->async_private.record)
         return false;
 

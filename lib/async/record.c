@@ -190,6 +190,14 @@ static bool is_of_run(const struct async_private_task *handle)
            0;
 }
 
+bool async_is_of_others(const struct async_task *task)
+{
+    const struct async_private_task *handle = &task->async_private;
+
+    return handle->record && handle->record != &collected &&
+           handle->record != &failed && !(async_loop && is_of_run(handle));
+}
+
 /* Why the handle has no record of its own. */
 static const char *why_stale(const struct async_private_task *handle)
 {

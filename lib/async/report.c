@@ -172,6 +172,19 @@ void async_report_other_thread(void)
           file);
 }
 
+void async_report_cancelled_elsewhere(void)
+{
+    FILE *file = report();
+
+    fputs("async: a task cannot be cancelled from another thread, or from "
+          "another\n  async_run",
+          file);
+    print_place(file, async_place);
+    fputs(".\n  Nothing was done. Let the task that called async_to_thread() "
+          "cancel it when it\n  goes on.\n",
+          file);
+}
+
 void async_report_deadlock(void)
 {
     report();

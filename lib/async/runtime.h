@@ -198,6 +198,10 @@ void async_fail(struct async_task *task, int err, const char *text);
  */
 struct async_coroutine *async_record_of(struct async_task *task);
 
+/* Whether the handle is that of a task of another run: in another thread, or
+   before this one. */
+bool async_is_of_others(const struct async_task *task);
+
 /*
  * Copies the result of an ended task into the handle, and forgets the record.
  * Returns the result; its text becomes the current task's latest error.
@@ -462,6 +466,7 @@ void async_say(const char *text);
 void async_report_nested(void);
 void async_report_over_release(void);
 void async_report_other_thread(void);
+void async_report_cancelled_elsewhere(void);
 
 void async_report_never_awaited(const struct async_coroutine *task);
 void async_report_more_never_awaited(const struct async_coroutine *parent,
