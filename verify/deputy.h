@@ -30,7 +30,7 @@ void deputy_start(struct deputy *deputy,
    what it found; returns its index. n is DEPUTIES_MAX at most. */
 size_t deputy_wait(struct deputy *deputies, size_t n);
 
-/* As many as this machine lets work at a time, at most n. */
+/* As many as are to work at a time, on this machine; at most n. */
 size_t deputy_count(size_t n);
 
 #endif

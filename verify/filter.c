@@ -2,7 +2,9 @@
  * filter.c - a seccomp filter that keeps a submission from its judge.
  *
  * It is for those who grade as themselves and have no bubblewrap: then both
- * have the same user, and the system itself lets either end the other.
+ * have the same user, and the system itself lets either end the other. Nor does
+ * anything else end whom nobody sees: all of a submission's processes stay in
+ * one group, which can be ended at one moment.
  */
 #include "filter.h"
 
@@ -55,9 +57,11 @@ bool filter_signals(void)
         IF_FROM(FOREIGN, 0, 1),
         REFUSE,
         /* Refused whatever their arguments are. */
-        IF_EQUAL(SYS_pidfd_send_signal, 2, 0),
-        IF_EQUAL(SYS_rt_sigqueueinfo, 1, 0),
-        IF_EQUAL(SYS_rt_tgsigqueueinfo, 0, 1),
+        IF_EQUAL(SYS_pidfd_send_signal, 4, 0),
+        IF_EQUAL(SYS_rt_sigqueueinfo, 3, 0),
+        IF_EQUAL(SYS_rt_tgsigqueueinfo, 2, 0),
+        IF_EQUAL(SYS_setsid, 1, 0),
+        IF_EQUAL(SYS_setpgid, 0, 1),
         REFUSE,
         /* Who is told when a file can be read, and by which signal. */
         IF_EQUAL(SYS_fcntl, 0, 5),

@@ -8,8 +8,9 @@
 
 /*
  * In a child before exec, without new privileges: from now on it can send no
- * signals but to itself, and cannot change other processes' limits. Returns
- * whether the system can do that.
+ * signals but to itself, cannot change other processes' limits, and it and its
+ * children cannot leave their process group. Returns whether the system can do
+ * that.
  */
 bool filter_signals(void);
 

@@ -286,6 +286,7 @@ static bool try_once(struct exam *exam, struct played *played)
     bool ready = make_run_folder(exam, folder);
     int err = ready ? ledger_run(&played->run, &played->scenario, &command) : 0;
 
+    played->run.scenario = &played->scenario; /* also of what could not run */
     if (!ready || !build_intact(&exam->build, sanitized))
         played->run.trouble = SPOILT;
     else if (err)

@@ -100,6 +100,11 @@ bool sandbox_is_shared(void)
     return runner == getuid() && !bubblewrap_works();
 }
 
+bool sandbox_is_apart(void)
+{
+    return runner >= FIRST_UID || bubblewrap_works();
+}
+
 int sandbox_child(void)
 {
     /* Whoever grades as root does not run submissions as root. In a container
@@ -442,6 +447,11 @@ int sandbox_child(void)
 bool sandbox_is_shared(void)
 {
     return true;
+}
+
+bool sandbox_is_apart(void)
+{
+    return false;
 }
 
 size_t sandbox_process_limit(size_t more)

@@ -28,6 +28,10 @@ gid_t sandbox_gid(void);
 /* Whether a submission runs as the judge's own user, and sees its processes. */
 bool sandbox_is_shared(void);
 
+/* Whether programs of two deputies cannot meet: each has a world, or at least a
+   user, of its own. */
+bool sandbox_is_apart(void);
+
 /*
  * In a child before exec: it becomes that user, gets no privileges any more,
  * and is killed when the judge dies. Returns 0 or a negative errno value.
