@@ -497,6 +497,28 @@ static void test_a_model_that_reasons(void **state)
     free(request);
 }
 
+static void test_what_else_is_sent(void **state)
+{
+    const char *const in_it[] = {"\"stop\":[\"\\n\"]", "\"temperature\":0.9",
+                                 "\"max_tokens\":7"};
+    struct llm_options options = {.api_key = KEY};
+    struct llm_chat chat = chat_of(NULL, &hello);
+
+    (void)state;
+    chat.temperature = 0.3;
+    chat.max_tokens = 7;
+    chat.extra = " {\"stop\":[\"\\n\"], \"temperature\":0.9}\n";
+    char *request = sent(&options, &chat);
+    for (size_t i = 0; i < sizeof in_it / sizeof in_it[0]; i++)
+        assert_non_null(strstr(request, in_it[i]));
+    assert_null(strstr(request, "0.3"));
+    free(request);
+    chat.extra = "{}";
+    request = sent(&options, &chat);
+    assert_non_null(strstr(request, "\"temperature\":0.3"));
+    free(request);
+}
+
 /* A body above 1 MiB, for which libcurl would wait for "100 Continue". */
 static void test_a_large_request(void **state)
 {
@@ -1107,6 +1129,19 @@ static void test_wrong_chats(void **state)
     refused(&chat, -EINVAL, "the temperature is not between 0 and 2");
     chat.temperature = NAN;
     refused(&chat, -EINVAL, "the temperature is not between 0 and 2");
+    chat = good;
+    chat.extra = "{\"stop\":[";
+    refused(&chat, -EINVAL,
+            "extra breaks off: its JSON is not complete after 9 bytes");
+    chat.extra = "[1]";
+    refused(&chat, -EINVAL, "extra is not a JSON object: {...}");
+    chat.extra = "";
+    refused(&chat, -EINVAL, "extra is empty");
+    chat.extra = "{\"stream\":true}";
+    refused(&chat, -EINVAL,
+            "extra holds \"stream\": llm_stream_open asks for a stream");
+    chat.extra = "{\"a\":\"\xFF\"}";
+    refused(&chat, -EILSEQ, "extra is not UTF-8");
     message.role = NULL;
     refused(&good, -EINVAL, "messages[0].role is NULL");
     message = (struct llm_message){"user", NULL};
@@ -1315,6 +1350,7 @@ int main(void)
         cmocka_unit_test(test_the_request),
         cmocka_unit_test(test_what_is_not_sent),
         cmocka_unit_test(test_a_model_that_reasons),
+        cmocka_unit_test(test_what_else_is_sent),
         cmocka_unit_test(test_a_large_request),
         cmocka_unit_test(test_an_answer),
         cmocka_unit_test(test_an_answer_without_usage),

@@ -105,6 +105,7 @@ static void test_the_request(void **state)
     };
     struct llm_chat chat = {.messages = messages,
                             .n_messages = 5,
+                            .extra = "{\"top_k\":7}",
                             .temperature = 0.5,
                             .max_tokens = 50};
     char *request = sent(&chat);
@@ -120,6 +121,7 @@ static void test_the_request(void **state)
     assert_string_equal(string_in(json, "system"), "You are terse.\n\nReally.");
     assert_int_equal(cJSON_GetObjectItem(json, "max_tokens")->valueint, 50);
     assert_true(cJSON_GetObjectItem(json, "temperature")->valuedouble == 0.5);
+    assert_int_equal(cJSON_GetObjectItem(json, "top_k")->valueint, 7);
     assert_null(cJSON_GetObjectItem(json, "stream"));
     assert_int_equal(cJSON_GetArraySize(list), 3);
     for (int i = 0; i < 3; i++) {

@@ -91,6 +91,7 @@ static char *write_request(const struct llm_chat *chat, bool stream)
         cJSON_AddNumberToObject(request, "max_tokens", max_tokens) &&
         add_system(request, chat) && add_messages(request, chat) &&
         llm_json_add_temperature(request, chat) &&
+        llm_json_add_extra(request, chat) &&
         (!stream || cJSON_AddTrueToObject(request, "stream")))
         json = cJSON_PrintUnformatted(request);
     cJSON_Delete(request);

@@ -43,6 +43,26 @@ static int check_messages(const struct llm_chat *chat)
     return provider->check_messages ? provider->check_messages(chat) : 0;
 }
 
+static int check_extra(const char *extra)
+{
+    cJSON *json = NULL;
+    int err = 0;
+
+    if (!extra)
+        return 0;
+    if (*llm_utf8_end(extra))
+        return async_raise(-EILSEQ, "extra is not UTF-8");
+    if (llm_json_parse("extra", extra, strlen(extra), &json))
+        return async_raise(-EINVAL, "%s", async_errmsg(LLM_EMALFORMED));
+    if (!cJSON_IsObject(json))
+        err = async_raise(-EINVAL, "extra is not a JSON object: {...}");
+    else if (llm_json_member(json, "stream"))
+        err = async_raise(-EINVAL, "extra holds \"stream\": llm_stream_open "
+                                   "asks for a stream");
+    cJSON_Delete(json);
+    return err;
+}
+
 static int check(const struct llm_chat *chat)
 {
     if (!chat->client)
@@ -56,7 +76,8 @@ static int check(const struct llm_chat *chat)
     if (chat->max_tokens < 0)
         return async_raise(-EINVAL, "max_tokens is %d; 0 means no limit",
                            chat->max_tokens);
-    return check_messages(chat);
+    int err = check_extra(chat->extra);
+    return err ? err : check_messages(chat);
 }
 
 /* ---- Chats ------------------------------------------------------------- */

@@ -182,6 +182,25 @@ bool llm_json_add_temperature(cJSON *request, const struct llm_chat *chat)
            cJSON_AddNumberToObject(request, "temperature", chat->temperature);
 }
 
+bool llm_json_add_extra(cJSON *request, const struct llm_chat *chat)
+{
+    cJSON *extra, *member;
+    bool added = true;
+
+    if (!chat->extra)
+        return true;
+    extra = cJSON_Parse(chat->extra); /* which chat.c has checked */
+    while (added && extra && (member = extra->child)) {
+        cJSON_DetachItemViaPointer(extra, member);
+        cJSON_DeleteItemFromObjectCaseSensitive(request, member->string);
+        added = cJSON_AddItemToObject(request, member->string, member);
+        if (!added)
+            cJSON_Delete(member);
+    }
+    cJSON_Delete(extra);
+    return added && extra;
+}
+
 int llm_add_content(struct llm_chat *chat, const char *text)
 {
     size_t used = chat->content ? strlen(chat->content) : 0;

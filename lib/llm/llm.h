@@ -184,6 +184,10 @@ struct llm_chat {
     size_t n_messages;                  /* in */
     double temperature;                 /* in: 0 to 2; how free the model is */
     int max_tokens;                     /* in: of the answer; 0: no limit */
+    const char *extra; /* in: NULL, or a JSON object: what else the request is
+                          to hold, such as {"stop":["END"],"top_p":0.9} or
+                          {"response_format":{"type":"json_object"}}; it
+                          counts more than the fields above [extra_body] */
 
     char *content;         /* out: the answer, to be freed after each chat */
     char model[64];        /* out: by the provider's name */

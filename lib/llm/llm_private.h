@@ -261,6 +261,9 @@ bool llm_json_add_message(cJSON *messages, const struct llm_message *message);
 /* The same with the chat's temperature, unless it is the model's own. */
 bool llm_json_add_temperature(cJSON *request, const struct llm_chat *chat);
 
+/* Adds the chat's extra, or puts it in the place of what is there. */
+bool llm_json_add_extra(cJSON *request, const struct llm_chat *chat);
+
 /* Fill the chat's fields, or leave them alone if nothing is there. cut is the
    reason that means max_tokens. */
 void llm_read_model(struct llm_chat *chat, const cJSON *reply);

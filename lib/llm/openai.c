@@ -80,7 +80,7 @@ char *llm_openai_write_request(const struct llm_chat *chat, bool stream)
         (chat->max_tokens == 0 ||
          cJSON_AddNumberToObject(request, limit_name(chat->client->model),
                                  chat->max_tokens)) &&
-        (!stream || add_stream(request)))
+        llm_json_add_extra(request, chat) && (!stream || add_stream(request)))
         json = cJSON_PrintUnformatted(request);
     cJSON_Delete(request);
     return json;
