@@ -252,6 +252,9 @@ static CURL *new_handle(const struct llm_client_private *private)
         curl_easy_cleanup(easy);
         return NULL;
     }
+    /* A model may think for minutes; routers forget connections that are
+       silent for so long, and tell nobody. */
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, private->local ? 0L : 1L);
     curl_easy_setopt(easy, CURLOPT_SHARE, private->share);
 #if LIBCURL_VERSION_NUM >= 0x075000
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, is_connected);
