@@ -346,6 +346,45 @@ static void test_a_host_is_looked_up_once(void **state)
     assert_int_equal(in_flight, IN_A_THREAD);
 }
 
+static int ask_all_anyway(void *chats)
+{
+    int errs[IN_A_THREAD];
+
+    return async_gather_each_all(llm_chat, (struct llm_chat *)chats,
+                                 IN_A_THREAD, errs);
+}
+
+/* A host that lets nobody in: one tries, and all end with it. */
+static void test_a_host_that_is_not_reached(void **state)
+{
+    struct llm_chat chats[IN_A_THREAD];
+    struct llm_options options = {
+        .api_key = KEY, .connect_timeout = 0.5, .max_retries = LLM_NO_RETRIES};
+    struct raw_crowd crowd;
+    char url[64];
+    int tried = 0;
+
+    (void)state;
+    raw_crowd_open(&crowd);
+    snprintf(url, sizeof url, "http://any.localhost:%d/v1", crowd.port);
+    options.base_url = url;
+    struct llm_client *client = llm_client_from_provider("openai", &options);
+    for (int i = 0; i < IN_A_THREAD; i++)
+        chats[i] = chat_of(client, &hello);
+    int err = async_run(ask_all_anyway, chats);
+    llm_client_free(client);
+    raw_crowd_close(&crowd);
+    assert_int_equal(err, 0);
+    for (int i = 0; i < IN_A_THREAD; i++) {
+        if (strstr(chats[i].error.message, "resolve"))
+            skip(); /* an older libcurl asks the system for such a name */
+        assert_non_null(
+            strstr(chats[i].error.message, "no connection within 0.5 s"));
+        tried += strstr(chats[i].error.message, "any.localhost") != NULL;
+    }
+    assert_int_equal(tried, 1);
+}
+
 struct second_try {
     struct raw_server *server;
     struct llm_chat chat;
@@ -1346,6 +1385,7 @@ int main(void)
         cmocka_unit_test(test_all_at_once_and_cancelled),
         cmocka_unit_test(test_two_loops_at_once),
         cmocka_unit_test(test_a_host_is_looked_up_once),
+        cmocka_unit_test(test_a_host_that_is_not_reached),
         cmocka_unit_test(test_the_next_call_works),
         cmocka_unit_test(test_the_request),
         cmocka_unit_test(test_what_is_not_sent),

@@ -215,6 +215,17 @@ static int is_connected(void *owner, char *to, char *from, int to_port,
 }
 #endif
 
+/* Who has waited for about as long as a connection may take gets none. */
+static int wait_for_other(struct llm_client_private *private)
+{
+    double limit = private->connect_timeout, begin = async_now();
+    int err = async_event_wait(&private->looked_up);
+
+    if (err || private->known || async_now() - begin < 0.9 * limit)
+        return err;
+    return async_raise(ASYNC_ETIMEDOUT, "no connection within %g s", limit);
+}
+
 /* Whether this request is the one that looks; until it has ended, or told. */
 static int wait_for_lookup(struct llm_client_private *private, bool *looks)
 {
@@ -224,7 +235,7 @@ static int wait_for_lookup(struct llm_client_private *private, bool *looks)
     if (private->known && async_now() - private->known_since < KNOWN_FOR)
         return 0;
     if (private->looking)
-        return async_event_wait(&private->looked_up);
+        return wait_for_other(private);
     private->looking = *looks = true;
     return 0;
 }
