@@ -968,7 +968,6 @@ static void test_strange_error_replies(void **state)
         " \r\n",
         "{\"error\":",
         "<html>Bad gateway</html>",
-        "{\"error\":\"no\"}",
         "{\"error\":[1]}",
         "[1]",
         "{\"error\":{\"message\":7,\"type\":{},\"code\":[]}}"};
@@ -983,6 +982,31 @@ static void test_strange_error_replies(void **state)
                             "server error (502): the server gave no reason");
         assert_string_equal(chat.error.type, "");
     }
+}
+
+/* Servers that speak OpenAI's protocol have errors of their own. */
+static void test_errors_of_others(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"error\":\"No such model.\"}",
+        "{\"object\":\"error\",\"message\":\"No such model.\",\"code\":404}",
+        "{\"detail\":\"No such model.\"}",
+        "{\"error\":{\"message\":\"No such model.\",\"code\":404}}"};
+    struct llm_chat chat;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        assert_int_equal(ask("404 Not Found", "", bodies[i], &chat),
+                         LLM_ENOTFOUND);
+        assert_string_equal(chat.error.message, "No such model.");
+    }
+    assert_int_equal(ask("200 OK", "",
+                         "{\"error\":{\"message\":\"Later.\","
+                         "\"code\":\"rate_limit_exceeded\"}}",
+                         &chat),
+                     LLM_ERATELIMIT);
+    assert_string_equal(async_errmsg(LLM_ERATELIMIT),
+                        "rate limit exceeded: Later.");
 }
 
 /* What a proxy says in plain words is worth knowing. */
@@ -1407,6 +1431,7 @@ int main(void)
         cmocka_unit_test(test_error_classes),
         cmocka_unit_test(test_no_credit_left),
         cmocka_unit_test(test_strange_error_replies),
+        cmocka_unit_test(test_errors_of_others),
         cmocka_unit_test(test_an_error_that_is_no_json),
         cmocka_unit_test(test_long_headers),
         cmocka_unit_test(test_retry_after),

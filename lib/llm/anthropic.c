@@ -156,7 +156,7 @@ static int read_error(struct llm_chat *chat, const cJSON *reply)
     if (id && !chat->error.request_id[0])
         llm_copy_text(chat->error.request_id, sizeof chat->error.request_id, id,
                       chat->client->llm_private->key);
-    llm_read_error_texts(chat, llm_json_member(reply, "error"));
+    llm_read_error_texts(chat, reply);
     return 0;
 }
 

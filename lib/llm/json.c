@@ -160,10 +160,19 @@ void llm_read_finish(struct llm_chat *chat, const char *reason, const char *cut)
                   chat->client->llm_private->key);
 }
 
-void llm_read_error_texts(struct llm_chat *chat, const cJSON *error)
+void llm_read_error_texts(struct llm_chat *chat, const cJSON *reply)
 {
+    const cJSON *error = llm_json_member(reply, "error");
+
+    /* Servers that only look like a provider's leave the object out. */
+    if (!cJSON_IsObject(error) && !cJSON_IsString(error))
+        error = reply;
     const char *type = llm_json_string(error, "type");
-    const char *message = llm_json_string(error, "message");
+    const char *message = cJSON_GetStringValue(error);
+    if (!message)
+        message = llm_json_string(error, "message");
+    if (!message)
+        message = llm_json_string(error, "detail");
     const char *code = llm_json_string(error, "code");
     const char *key = chat->client->llm_private->key;
 

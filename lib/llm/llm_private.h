@@ -269,7 +269,7 @@ bool llm_json_add_extra(cJSON *request, const struct llm_chat *chat);
 void llm_read_model(struct llm_chat *chat, const cJSON *reply);
 void llm_read_finish(struct llm_chat *chat, const char *reason,
                      const char *cut);
-void llm_read_error_texts(struct llm_chat *chat, const cJSON *error);
+void llm_read_error_texts(struct llm_chat *chat, const cJSON *reply);
 
 /* Adds to the chat's content what must be UTF-8. Returns an error code. */
 int llm_add_content(struct llm_chat *chat, const char *text);

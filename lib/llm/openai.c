@@ -128,6 +128,20 @@ static const cJSON *first_choice(const cJSON *reply)
     return cJSON_IsArray(choices) ? cJSON_GetArrayItem(choices, 0) : NULL;
 }
 
+/* What is left of failing after a status of 200: a stream's way, most often.
+   Returns 0 if the reply is no error. */
+static int read_late_error(struct llm_chat *chat, const cJSON *reply)
+{
+    const cJSON *error = llm_json_member(reply, "error");
+
+    if (!error || cJSON_IsNull(error))
+        return 0;
+    llm_read_error_texts(chat, reply);
+    int err = llm_error_of_type(chat->error.code);
+    return llm_raise_refusal(
+        chat, err == LLM_ESERVER ? llm_error_of_type(chat->error.type) : err);
+}
+
 int llm_openai_read_answer(struct llm_chat *chat, const cJSON *reply)
 {
     const cJSON *choice = first_choice(reply);
@@ -139,11 +153,14 @@ int llm_openai_read_answer(struct llm_chat *chat, const cJSON *reply)
     if (!content && chat->finish_reason[0] &&
         cJSON_IsNull(llm_json_member(message, "content")))
         content = "";
+    int err = content ? 0 : read_late_error(chat, reply);
+    if (err)
+        return err;
     if (!content)
         return async_raise(
             LLM_EMALFORMED,
             "the answer has no text in choices[0].message.content");
-    int err = read_usage(chat, llm_json_member(reply, "usage"));
+    err = read_usage(chat, llm_json_member(reply, "usage"));
     if (err)
         return err;
     llm_read_model(chat, reply);
@@ -152,24 +169,14 @@ int llm_openai_read_answer(struct llm_chat *chat, const cJSON *reply)
 
 int llm_openai_read_error(struct llm_chat *chat, const cJSON *reply)
 {
-    const cJSON *error = llm_json_member(reply, "error");
     static const char quota[] = "insufficient_quota";
 
-    llm_read_error_texts(chat, error);
+    llm_read_error_texts(chat, reply);
     /* The status of a rate limit, but waiting does not help. */
     return strcmp(chat->error.code, quota) == 0 ||
                    strcmp(chat->error.type, quota) == 0
                ? LLM_EQUOTA
                : 0;
-}
-
-/* The stream's own way to fail, after a status of 200. */
-static int read_stream_error(struct llm_chat *chat, const cJSON *error)
-{
-    llm_read_error_texts(chat, error);
-    int err = llm_error_of_type(chat->error.code);
-    return llm_raise_refusal(
-        chat, err == LLM_ESERVER ? llm_error_of_type(chat->error.type) : err);
 }
 
 int llm_openai_read_event(struct llm_chat *chat, const struct llm_sse *event,
@@ -183,9 +190,9 @@ int llm_openai_read_event(struct llm_chat *chat, const struct llm_sse *event,
                              event->data.size, &piece->json);
     if (err)
         return err;
-    const cJSON *error = llm_json_member(piece->json, "error");
-    if (error && !cJSON_IsNull(error))
-        return read_stream_error(chat, error);
+    err = read_late_error(chat, piece->json);
+    if (err)
+        return err;
     const cJSON *choice = first_choice(piece->json);
     piece->text = read_text(chat, llm_json_member(choice, "delta"));
     read_finish(chat, choice);
