@@ -240,6 +240,7 @@ static void test_streams_come_and_go(void **state)
 struct herd {
     struct llm_chat chats[MANY];
     struct llm_chat last;
+    bool stream; /* the last */
 };
 
 /* So many connections stay open; the last chat takes one of them. */
@@ -248,19 +249,18 @@ static int chat_together(void *job)
     struct herd *herd = job;
     int err = async_gather_each(llm_chat, herd->chats, MANY);
 
-    return err ? err : llm_chat(&herd->last);
+    if (err)
+        return err;
+    return herd->stream ? stream_chat(&herd->last) : llm_chat(&herd->last);
 }
 
-/* libcurl tries one kept connection after another, and gives up while some are
-   left; a new one is not among them. */
-static void test_all_kept_connections_are_dead(void **state)
+static void check_dead_connections(bool stream)
 {
     struct mock_llm *server = start("latency = 0.2\n"
                                     "fault = reset requests=13-18");
     struct llm_client *client = client_at(server, "openai");
-    struct herd herd = {.last = chat_of(client)};
+    struct herd herd = {.last = chat_of(client), .stream = stream};
 
-    (void)state;
     for (int i = 0; i < MANY; i++)
         herd.chats[i] = chat_of(client);
     int err = async_run(chat_together, &herd);
@@ -277,6 +277,15 @@ static void test_all_kept_connections_are_dead(void **state)
     free(herd.last.content);
     llm_client_free(client);
     mock_llm_stop(server);
+}
+
+/* libcurl tries one kept connection after another, and gives up while some are
+   left; a new one is not among them. */
+static void test_all_kept_connections_are_dead(void **state)
+{
+    (void)state;
+    check_dead_connections(false);
+    check_dead_connections(true);
 }
 
 /* ---- A server that nobody here wrote ----------------------------------- */

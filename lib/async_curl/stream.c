@@ -120,13 +120,13 @@ int async_curl_read_within(struct async_curl_stream *stream, void *buffer,
     *n = 0;
     if (!async_in_task("async_curl_read"))
         return ASYNC_ENOLOOP;
+    if (isnan(seconds))
+        return async_raise(-EINVAL,
+                           "async_curl_read: the limit is not a number");
     if (!private || !size)
         return async_raise(-EINVAL, "async_curl_read: %s",
                            private ? "there is no room to read into"
                                    : "the stream is not open");
-    if (isnan(seconds))
-        return async_raise(-EINVAL,
-                           "async_curl_read: the limit is not a number");
     /* What it waited for first was to connect, and that has been. */
     private->transfer.limits = (struct async_curl_limits){.total = seconds};
     int err = wait(private, "async_curl_read");
