@@ -635,6 +635,60 @@ static void test_a_slow_reader(void **state)
     raw_server_stop(server);
 }
 
+/* ---- Two readers ------------------------------------------------------- */
+
+struct readers {
+    struct llm_chat chat;
+    struct llm_stream stream;
+    struct async_task first;
+    int second_err;
+};
+
+static int read_one(void *job)
+{
+    struct readers *readers = job;
+    const char *text;
+
+    return llm_stream_next(&readers->stream, &text);
+}
+
+/* The second one is refused, and the first one not disturbed. */
+static int read_twice(void *job)
+{
+    struct readers *readers = job;
+    int err = llm_stream_open(&readers->stream, &readers->chat);
+
+    if (!err)
+        err = read_one(readers); /* the only piece */
+    if (err)
+        goto out;
+    async_spawn(&readers->first, read_one, readers);
+    err = async_yield();
+    if (!err)
+        readers->second_err = read_one(readers);
+    async_cancel(&readers->first);
+    err = async_await(&readers->first);
+out:
+    llm_stream_close(&readers->stream);
+    return err;
+}
+
+static void test_two_readers(void **state)
+{
+    const char *reply = HEAD CHUNK("a");
+    struct raw_server *server =
+        raw_server_start(reply, strlen(reply), RAW_HOLD);
+    struct llm_client *client = client_at(server, "openai", 0, LLM_NO_RETRIES);
+    struct readers readers = {
+        .chat = {.client = client, .messages = &hello, .n_messages = 1}};
+
+    (void)state;
+    assert_int_equal(async_run(read_twice, &readers), ASYNC_ECANCELED);
+    assert_int_equal(readers.second_err, -EBUSY);
+    llm_client_free(client);
+    raw_server_stop(server);
+}
+
 /* ---- Wrong use --------------------------------------------------------- */
 
 static int misuse(void *job)
@@ -681,6 +735,7 @@ int main(void)
         cmocka_unit_test(test_a_stream_that_drips),
         cmocka_unit_test(test_cancelled),
         cmocka_unit_test(test_a_slow_reader),
+        cmocka_unit_test(test_two_readers),
         cmocka_unit_test(test_wrong_use),
     };
 

@@ -262,7 +262,7 @@ int llm_stream_open(struct llm_stream *stream,
  * llm_chat does, content (to be freed) being all pieces together. What the
  * reader has not taken yet is kept, up to some 40 KiB; then the server waits.
  * Errors are llm_chat's, and the chat's error is filled. After ASYNC_ECANCELED
- * the stream may be read on, or closed.
+ * the stream may be read on, or closed. One task at a time: -EBUSY.
  * [async for chunk in stream]
  */
 int llm_stream_next(struct llm_stream *stream,

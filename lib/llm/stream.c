@@ -26,8 +26,9 @@ struct llm_stream_private {
     char chunk[4096];
     size_t at, size;
 
-    bool whole; /* the answer came in one piece, which is in the chat */
-    bool ended; /* and how: */
+    bool reading; /* a task is in llm_stream_next */
+    bool whole;   /* the answer came in one piece, which is in the chat */
+    bool ended;   /* and how: */
     int err;
 };
 
@@ -235,9 +236,14 @@ int llm_stream_next(struct llm_stream *stream, const char **text)
         *text = private->piece.text;
         return 0;
     }
+    if (private->reading)
+        return async_raise(-EBUSY, "llm_stream_next: another task waits for "
+                                   "this stream");
     private->source.deadline =
         async_now() + private->chat->client->llm_private->timeout;
+    private->reading = true;
     int err = next_piece(private);
+    private->reading = false;
     if (err == ASYNC_ECANCELED)
         return err;
     *text = private->piece.text;
