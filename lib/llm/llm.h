@@ -184,10 +184,10 @@ struct llm_chat {
     size_t n_messages;                  /* in */
     double temperature;                 /* in: 0 to 2; how free the model is */
     int max_tokens;                     /* in: of the answer; 0: no limit */
-    const char *extra; /* in: NULL, or a JSON object: what else the request is
-                          to hold, such as {"stop":["END"],"top_p":0.9} or
-                          {"response_format":{"type":"json_object"}}; it
-                          counts more than the fields above [extra_body] */
+    const char *extra; /* in: what else the request holds, as a JSON object:
+                          {"stop":["END"],"top_p":0.9}, say, or
+                          {"response_format":{"type":"json_object"}}; takes the
+                          place of a field above; or NULL [extra_body] */
 
     char *content;         /* out: the answer, to be freed after each chat */
     char model[64];        /* out: by the provider's name */
@@ -200,7 +200,7 @@ struct llm_chat {
     char finish_reason[32]; /* out: the provider's word for what ended it, such
                                as "stop", "end_turn", "content_filter"; of
                                either, "refusal": content says why not */
-    char request_id[64];    /* out: the provider's, as in error if it failed */
+    char request_id[64];    /* out: the provider's; of a failed chat see error */
 
     int attempts;           /* out, also on failure: how often it was sent */
     struct llm_error error; /* out, if it failed: the last attempt's */
