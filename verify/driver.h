@@ -64,8 +64,7 @@ void driver_run(async_fn *fn, void *job, const char *name);
 void driver_out_text(size_t i, const char *field, const char *value);
 void driver_out_number(size_t i, const char *field, long value);
 
-/* The same of dollars and of seconds, told in billionths; -1: no such number.
- */
+/* The same of dollars or seconds, told in billionths; -1: it is no number. */
 void driver_out_billionths(size_t i, const char *field, double value);
 
 #endif
