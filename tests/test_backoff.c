@@ -219,6 +219,40 @@ static void test_mistakes_have_names(void **unused)
                    mistakes[i].words));
 }
 
+/* Whether the last of seven waits passes once in three times, each being so
+   many base_delays longer than it should. */
+static bool is_reached(double growth(size_t), double jitter(void), double extra)
+{
+    enum { JOBS = 32, LAST = 6 };
+    static const int64_t base = SECOND / 400;
+    int64_t waits[JOBS];
+
+    for (int try = 0; try < 3; try++) {
+        for (int job = 0; job < JOBS; job++)
+            waits[job] =
+                (int64_t)((double)base * (growth(LAST) * jitter() + extra));
+        if (backoff_is_reached(waits, JOBS, LAST, base))
+            return true;
+    }
+    return false;
+}
+
+/* A busy machine makes each wait longer: here by a third of the longest. */
+static void test_in_real_time(void **unused)
+{
+    static double (*const growths[])(size_t) = {constant, linear, linear_from_0,
+                                                half_more, none};
+    enum { GROWTHS = sizeof growths / sizeof growths[0] };
+
+    (void)unused;
+    state = 1;
+    for (int i = 0; i < JITTERS; i++)
+        for (int run = 0; run < 10 * RUNS; run++) {
+            assert_true(is_reached(doubling, jitters[i], 0));
+            assert_false(is_reached(growths[run % GROWTHS], jitters[i], 21));
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_the_limit),
         cmocka_unit_test(test_the_same_for_all_must_be_exact),
         cmocka_unit_test(test_mistakes_have_names),
+        cmocka_unit_test(test_in_real_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,6 @@
 #include "backoff.h"
 #include "text.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 int64_t backoff_wait(size_t k, int64_t base, int64_t limit)
@@ -132,4 +131,18 @@ const char *backoff_mistake(const struct waits *waits, size_t n, int64_t base,
             right && is_right(&waits[k], backoff_wait(k, base, limit), limit);
     }
     return right ? NULL : name_mistake(waits, n, base);
+}
+
+/* Of waits that are anything between nothing and the longest, the kind that
+   comes shortest, one in eight is above six tenths of that. Six doublings make
+   it 64 * base; with half more at random, what grows by half each time stays
+   below 18, and what grows by the same amount, below 11. */
+bool backoff_is_reached(const int64_t *waits, size_t n, size_t k, int64_t base)
+{
+    int64_t least = (base << k) / 10 * 6;
+    size_t long_ones = 0;
+
+    for (size_t i = 0; i < n; i++)
+        long_ones += waits[i] >= least;
+    return long_ones >= n / 8;
 }

@@ -381,22 +381,14 @@ static bool all_were_retried(struct exam *exam, const struct run *run)
     return true;
 }
 
-/*
- * The last wait, after six doublings, is 64 times the first one. A random part
- * may make it shorter, down to nothing; but of 32 that are anything between
- * nothing and that, one in eight is above six tenths, but for once in 7,000
- * times. What grows by the same amount, or by half each time, is below three
- * tenths, with half more at random.
- */
 static bool waits_doubled(struct exam *exam, const struct run *run,
                           int64_t base)
 {
-    int64_t least = (base << (WEB_WAITS - 1)) / 10 * 6;
-    int n = 0;
+    int64_t waits[WEB_JOBS - TOLD_TO_WAIT];
 
     for (size_t i = TOLD_TO_WAIT; i < WEB_JOBS; i++)
-        n += wait_after(run, i, WEB_WAITS - 1) >= least;
-    if (n >= (WEB_JOBS - TOLD_TO_WAIT) / 8)
+        waits[i - TOLD_TO_WAIT] = wait_after(run, i, WEB_WAITS - 1);
+    if (backoff_is_reached(waits, WEB_JOBS - TOLD_TO_WAIT, WEB_WAITS - 1, base))
         return true;
     int64_t first = mean_wait(run, 0), last = mean_wait(run, WEB_WAITS - 1);
     saw(exam, "in the mean the first wait was %s, the second %s, the last %s",
