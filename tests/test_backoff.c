@@ -219,38 +219,53 @@ static void test_mistakes_have_names(void **unused)
                    mistakes[i].words));
 }
 
-/* Whether the last of seven waits passes once in three times, each being so
-   many base_delays longer than it should. */
-static bool is_reached(double growth(size_t), double jitter(void), double extra)
+/* What is told of a student on a machine that makes each wait longer by so many
+   base_delays. */
+static enum backoff_sight sight_of(double growth(size_t), double jitter(void),
+                                   double extra)
 {
-    enum { JOBS = 32, LAST = 6 };
-    static const int64_t base = SECOND / 400;
-    int64_t waits[JOBS];
+    int64_t waits[BACKOFF_REAL_WAITS][BACKOFF_REAL_JOBS];
+    const double base = 2.5e6;
 
-    for (int try = 0; try < 3; try++) {
-        for (int job = 0; job < JOBS; job++)
-            waits[job] =
-                (int64_t)((double)base * (growth(LAST) * jitter() + extra));
-        if (backoff_is_reached(waits, JOBS, LAST, base))
-            return true;
-    }
-    return false;
+    for (size_t k = 0; k < BACKOFF_REAL_WAITS; k++)
+        for (int job = 0; job < BACKOFF_REAL_JOBS; job++)
+            waits[k][job] = (int64_t)(base * (growth(k) * jitter() + extra));
+    return backoff_in_real_time(waits, (int64_t)base);
 }
 
-/* A busy machine makes each wait longer: here by a third of the longest. */
-static void test_in_real_time(void **unused)
+static void test_doubling_in_real_time(void **unused)
 {
-    static double (*const growths[])(size_t) = {constant, linear, linear_from_0,
-                                                half_more, none};
-    enum { GROWTHS = sizeof growths / sizeof growths[0] };
+    int slow = 0;
 
     (void)unused;
     state = 1;
     for (int i = 0; i < JITTERS; i++)
-        for (int run = 0; run < 10 * RUNS; run++) {
-            assert_true(is_reached(doubling, jitters[i], 0));
-            assert_false(is_reached(growths[run % GROWTHS], jitters[i], 21));
+        for (int run = 0; run < 100 * RUNS; run++) {
+            slow += sight_of(doubling, jitters[i], 0) == BACKOFF_SLOW;
+            /* A busy machine does not make it slow, but hard to tell. */
+            assert_int_equal(sight_of(doubling, jitters[i], 39),
+                             BACKOFF_UNSURE);
         }
+    /* Full jitter, once in 3,500 times. */
+    assert_true(slow > 0 && slow <= 20);
+}
+
+static void test_other_growth_in_real_time(void **unused)
+{
+    static double (*const growths[])(size_t) = {constant, linear, linear_from_0,
+                                                half_more, none};
+
+    (void)unused;
+    state = 1;
+    for (size_t g = 0; g < sizeof growths / sizeof growths[0]; g++)
+        for (int i = 0; i < JITTERS; i++)
+            for (int run = 0; run < RUNS; run++) {
+                /* 21 on top of 17 are not yet the 38 of doubling. */
+                assert_int_equal(sight_of(growths[g], jitters[i], run * 0.07),
+                                 BACKOFF_SLOW);
+                assert_int_not_equal(sight_of(growths[g], jitters[i], run),
+                                     BACKOFF_DOUBLES);
+            }
 }
 
 int main(void)
@@ -262,7 +277,8 @@ int main(void)
         cmocka_unit_test(test_the_limit),
         cmocka_unit_test(test_the_same_for_all_must_be_exact),
         cmocka_unit_test(test_mistakes_have_names),
-        cmocka_unit_test(test_in_real_time),
+        cmocka_unit_test(test_doubling_in_real_time),
+        cmocka_unit_test(test_other_growth_in_real_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,9 +121,6 @@ static const struct items posts = {
                "status",
 };
 
-/* Short: all that is waited for is waited for in real time. */
-static const int64_t base = 5 * MILLISECOND / 2;
-
 /* The path of item i: each has another one, in no order. */
 static const char *path_of(const struct scenario *scenario, size_t i)
 {
@@ -211,7 +208,7 @@ static bool attempts_once(struct exam *exam)
     static const char *const faults[TRIED] = {"429", "500", "503", "hang"};
     static const char *const whys[TRIED] = {"429", "500", "503",
                                             "never answers"};
-    const struct settings settings = {6, 2, 150 * MILLISECOND, base};
+    const struct settings settings = {6, 2, 150 * MILLISECOND, SHORT_DELAY};
     struct scenario *scenario = urls(exam, 6, &settings);
 
     give_batch(scenario, 6);
@@ -238,7 +235,7 @@ static bool attempts(struct exam *exam)
 static bool not_worth_it(struct exam *exam)
 {
     static const char *const statuses[] = {"400", "401", "403", "404"};
-    const struct settings settings = {4, 2, 30 * SECOND, base};
+    const struct settings settings = {4, 2, 30 * SECOND, SHORT_DELAY};
     struct scenario *scenario = urls(exam, 6, &settings);
 
     give_batch(scenario, 6);
@@ -259,20 +256,17 @@ static bool not_worth_it(struct exam *exam)
 
 /* ---- Waits ------------------------------------------------------------- */
 
-static bool backoff_once(struct exam *exam)
+static struct scenario *many(struct exam *exam, const struct settings *settings)
 {
-    const struct settings settings = {WEB_JOBS, WEB_WAITS, 30 * SECOND, base};
-    struct scenario *scenario = urls(exam, WEB_JOBS, &settings);
+    struct scenario *scenario = urls(exam, WEB_JOBS, settings);
 
     give_batch(scenario, WEB_JOBS);
-    ask_for_waits(exam, scenario, base);
-    const struct run *run = play(exam, scenario);
-    return run && went_on(exam, run) && waited_rightly(exam, run, base);
+    return scenario;
 }
 
 static bool backoff(struct exam *exam)
 {
-    return in_three(exam, backoff_once);
+    return waits_double(exam, many);
 }
 
 /* ---- No slot is held meanwhile ----------------------------------------- */
@@ -296,7 +290,7 @@ static bool slot_is_free(struct exam *exam)
 /* As long as each attempt has a limit of its own, they all succeed. */
 static bool each_its_own(struct exam *exam)
 {
-    const struct settings settings = {5, 6, 100 * MILLISECOND, base};
+    const struct settings settings = {5, 6, 100 * MILLISECOND, SHORT_DELAY};
     struct scenario *scenario = urls(exam, 4, &settings);
 
     give_batch(scenario, 4);
@@ -356,7 +350,7 @@ static bool answered_once(struct exam *exam, const struct run *run, size_t i,
 static bool bad_answers(struct exam *exam)
 {
     static const char *const bad[] = {"malformed", "truncate", "html", "empty"};
-    const struct settings settings = {5, 1, 30 * SECOND, base};
+    const struct settings settings = {5, 1, 30 * SECOND, SHORT_DELAY};
     struct scenario *scenario = urls(exam, 6, &settings);
 
     give_batch(scenario, 6);
@@ -398,7 +392,7 @@ static bool counts(struct exam *exam, const struct run *run, size_t i,
 
 static bool three_batches(struct exam *exam)
 {
-    const struct settings settings = {3, 2, 30 * SECOND, base};
+    const struct settings settings = {3, 2, 30 * SECOND, SHORT_DELAY};
     struct scenario *scenario = urls(exam, 8, &settings);
 
     give_batch(scenario, 5);

@@ -102,9 +102,6 @@ static const struct items summaries = {
     .ignored = "it is not retried: what does llm_worth_retrying() say?",
 };
 
-/* Short: all that is waited for is waited for in real time. */
-static const int64_t base = 5 * MILLISECOND / 2;
-
 /* A word that stands in the text of document i, and in no other. */
 static const char *word_of_item(const struct scenario *scenario, size_t i)
 {
@@ -183,7 +180,7 @@ enum { LIMIT = 10, MANY = 50 };
 
 static bool none_rejected(struct exam *exam)
 {
-    const struct settings settings = {LIMIT, 2, 30 * SECOND, base};
+    const struct settings settings = {LIMIT, 2, 30 * SECOND, SHORT_DELAY};
     struct scenario *scenario = documents(exam, MANY, 0, &settings);
 
     text_add(&scenario->web.settings, "max-in-flight=%d\n", LIMIT);
@@ -203,7 +200,7 @@ static bool none_rejected(struct exam *exam)
 /* Documents 0 and 1 always fail. */
 static bool tried_again(struct exam *exam)
 {
-    const struct settings settings = {4, 2, 30 * SECOND, base};
+    const struct settings settings = {4, 2, 30 * SECOND, SHORT_DELAY};
     struct scenario *scenario = documents(exam, 4, 0, &settings);
 
     fault(scenario, 0, "429");
@@ -217,24 +214,19 @@ static bool tried_again(struct exam *exam)
            item_failed(exam, run, 1, "500") && rest_succeeded(exam, run, 2);
 }
 
-static bool waits(struct exam *exam)
+static struct scenario *many(struct exam *exam, const struct settings *settings)
 {
-    const struct settings settings = {WEB_JOBS, WEB_WAITS, 30 * SECOND, base};
-    struct scenario *scenario = documents(exam, WEB_JOBS, 0, &settings);
-
-    ask_for_waits(exam, scenario, base);
-    const struct run *run = play(exam, scenario);
-    return run && went_on(exam, run) && waited_rightly(exam, run, base);
+    return documents(exam, WEB_JOBS, 0, settings);
 }
 
 static bool retried(struct exam *exam)
 {
-    return tried_again(exam) && in_three(exam, waits);
+    return tried_again(exam) && waits_double(exam, many);
 }
 
 static bool not_worth_it(struct exam *exam)
 {
-    const struct settings settings = {4, 2, 30 * SECOND, base};
+    const struct settings settings = {4, 2, 30 * SECOND, SHORT_DELAY};
     struct scenario *scenario = documents(exam, 5, 1, &settings);
 
     fault(scenario, 1, "400");
@@ -270,7 +262,7 @@ static bool slot_is_free(struct exam *exam)
 
 static bool each_its_own(struct exam *exam)
 {
-    const struct settings settings = {5, 2, 100 * MILLISECOND, base};
+    const struct settings settings = {5, 2, 100 * MILLISECOND, SHORT_DELAY};
     struct scenario *scenario = documents(exam, 4, 0, &settings);
 
     fault(scenario, 0, "hang");
@@ -308,7 +300,7 @@ static bool time_limits(struct exam *exam)
 
 static bool totals(struct exam *exam)
 {
-    const struct settings settings = {4, 2, 30 * SECOND, base};
+    const struct settings settings = {4, 2, 30 * SECOND, SHORT_DELAY};
     struct scenario *scenario = documents(exam, 8, 0, &settings);
 
     fault(scenario, 0, "malformed");
@@ -339,7 +331,7 @@ static bool counts(struct exam *exam, const struct run *run, long successful,
 
 static bool order(struct exam *exam)
 {
-    const struct settings settings = {5, 2, 30 * SECOND, base};
+    const struct settings settings = {5, 2, 30 * SECOND, SHORT_DELAY};
     struct scenario *scenario = documents(exam, 10, 0, &settings);
 
     answer_in_disorder(exam, scenario);
@@ -395,7 +387,7 @@ static bool cancelled(struct exam *exam, struct scenario *scenario,
     return false;
 }
 
-static const struct settings usual = {3, 2, 30 * SECOND, base};
+static const struct settings usual = {3, 2, 30 * SECOND, SHORT_DELAY};
 static const struct settings patient = {3, 2, 30 * SECOND, 30 * SECOND};
 
 static bool cancelled_twice(struct exam *exam)

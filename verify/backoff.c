@@ -9,6 +9,7 @@
 #include "backoff.h"
 #include "text.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 int64_t backoff_wait(size_t k, int64_t base, int64_t limit)
@@ -133,16 +134,34 @@ const char *backoff_mistake(const struct waits *waits, size_t n, int64_t base,
     return right ? NULL : name_mistake(waits, n, base);
 }
 
-/* Of waits that are anything between nothing and the longest, the kind that
-   comes shortest, one in eight is above six tenths of that. Six doublings make
-   it 64 * base; with half more at random, what grows by half each time stays
-   below 18, and what grows by the same amount, below 11. */
-bool backoff_is_reached(const int64_t *waits, size_t n, size_t k, int64_t base)
+/* Whether one job in eight waits for so long: not the longest of all, since a
+   busy machine may hold up anybody. */
+static bool some_reach(const int64_t waits[BACKOFF_REAL_JOBS], int64_t least)
 {
-    int64_t least = (base << k) / 10 * 6;
-    size_t long_ones = 0;
+    int n = 0;
 
-    for (size_t i = 0; i < n; i++)
-        long_ones += waits[i] >= least;
-    return long_ones >= n / 8;
+    for (int job = 0; job < BACKOFF_REAL_JOBS; job++)
+        n += waits[job] >= least;
+    return n >= BACKOFF_REAL_JOBS / 8;
+}
+
+/*
+ * Full jitter is again the kind that comes shortest: of 32 waits, an eighth is
+ * above six tenths of base * 2^k, but for once in 7,000 times. After six
+ * doublings that is 38 * base; what grows by half each time, with half more at
+ * random, comes to 17, what grows by the same amount to 11. The last two waits
+ * are looked at, since what holds up the machine for a moment makes one longer.
+ * If it is busy all the time, the first two are longer, too, than the 3 * base
+ * that they may be.
+ */
+enum backoff_sight
+backoff_in_real_time(int64_t waits[BACKOFF_REAL_WAITS][BACKOFF_REAL_JOBS],
+                     int64_t base)
+{
+    for (int k = BACKOFF_REAL_WAITS - 2; k < BACKOFF_REAL_WAITS; k++)
+        if (!some_reach(waits[k], (base << k) / 10 * 6))
+            return BACKOFF_SLOW;
+    if (some_reach(waits[0], 16 * base) || some_reach(waits[1], 16 * base))
+        return BACKOFF_UNSURE;
+    return BACKOFF_DOUBLES;
 }

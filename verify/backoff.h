@@ -4,7 +4,6 @@
 #ifndef VERIFY_BACKOFF_H
 #define VERIFY_BACKOFF_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,13 +28,21 @@ int64_t backoff_wait(size_t k, int64_t base, int64_t limit);
 const char *backoff_mistake(const struct waits *waits, size_t n, int64_t base,
                             int64_t limit);
 
+/* What can be told of waits in real time. */
+enum backoff_sight { BACKOFF_SLOW, BACKOFF_DOUBLES, BACKOFF_UNSURE };
+
+/* So many jobs are enough, if each of them waits so often. */
+enum { BACKOFF_REAL_JOBS = 32, BACKOFF_REAL_WAITS = 7 };
+
 /*
- * The same where time is real, and a busy machine makes a wait longer, but none
- * shorter: whether the n waits before retry k, one for each job, are long
- * enough. With 32 jobs and k = 6, other growth is told for certain (but for
- * that by squares), and chance makes a right one look wrong once in 7,000
- * times.
+ * The same where time is real, and a busy machine makes waits longer, but none
+ * shorter. waits[k] are those before retry k, one for each job. What grows in
+ * another way (but for squares) is slow. It is unsure whether it doubles if the
+ * machine was so busy that other growth could look the same: try a longer base.
+ * Chance makes what doubles look slow once in 3,500 times.
  */
-bool backoff_is_reached(const int64_t *waits, size_t n, size_t k, int64_t base);
+enum backoff_sight
+backoff_in_real_time(int64_t waits[BACKOFF_REAL_WAITS][BACKOFF_REAL_JOBS],
+                     int64_t base);
 
 #endif

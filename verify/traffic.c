@@ -300,27 +300,34 @@ bool item_closed(struct exam *exam, const struct run *run, size_t i, size_t n,
 
 /* ---- Retries ----------------------------------------------------------- */
 
-/* So many of the items are told to wait, and for so long. */
-enum { TOLD_TO_WAIT = 4, WAIT_MS = 300 };
+/* So many of the items are told to wait, for so many base_delays; the others
+   fail so often. */
+enum {
+    TOLD_TO_WAIT = WEB_JOBS - BACKOFF_REAL_JOBS,
+    TOLD_DELAYS = 120,
+    FAILURES = BACKOFF_REAL_WAITS
+};
 
-void ask_for_waits(struct exam *exam, struct scenario *scenario, int64_t base)
+static void ask_for_waits(struct exam *exam, struct scenario *scenario,
+                          int64_t base)
 {
     char wait[64];
 
-    snprintf(wait, sizeof wait, "429 attempts=1 retry-after-ms=%d", WAIT_MS);
+    snprintf(wait, sizeof wait, "429 attempts=1 retry-after-ms=%g",
+             (double)(TOLD_DELAYS * base) / MILLISECOND);
     for (size_t i = 0; i < TOLD_TO_WAIT; i++) {
         fault(scenario, i, wait);
         fault(scenario, i, "404"); /* so that it ends with that */
     }
     /* Not all at one moment, or each would wait, too, for its turn. */
     text_add(&scenario->web.settings,
-             "fault=503 attempts=1-%d\nlatency=0..0.01\n", WEB_WAITS);
+             "fault=503 attempts=1-%d\nlatency=0..0.01\n", FAILURES);
     asked(exam,
           "base_delay %s, max_retries %d; %d %ss fail %d times: each wait is "
           "twice the one before; %d are asked to wait %s",
-          in_seconds(base), WEB_WAITS, WEB_JOBS - TOLD_TO_WAIT,
-          scenario->web.items->noun, WEB_WAITS, TOLD_TO_WAIT,
-          in_seconds(WAIT_MS * MILLISECOND));
+          in_seconds(base), FAILURES, WEB_JOBS - TOLD_TO_WAIT,
+          scenario->web.items->noun, FAILURES, TOLD_TO_WAIT,
+          in_seconds(TOLD_DELAYS * base));
 }
 
 /* In whole milliseconds. */
@@ -337,12 +344,13 @@ static int64_t wait_after(const struct run *run, size_t i, size_t k)
     return next ? next->arrived - request_for(run, i, k)->ended : -1;
 }
 
-static bool waited_as_asked(struct exam *exam, const struct run *run)
+static bool waited_as_told(struct exam *exam, const struct run *run,
+                           int64_t base)
 {
     for (size_t i = 0; i < TOLD_TO_WAIT; i++) {
         int64_t wait = wait_after(run, i, 0);
 
-        if (wait >= WAIT_MS * MILLISECOND)
+        if (wait >= TOLD_DELAYS * base)
             continue;
         if (wait < 0)
             saw(exam, "%s was not sent again after its 429", item_name(run, i));
@@ -356,43 +364,41 @@ static bool waited_as_asked(struct exam *exam, const struct run *run)
     return true;
 }
 
-static int64_t mean_wait(const struct run *run, size_t k)
-{
-    int64_t sum = 0;
-
-    for (size_t i = TOLD_TO_WAIT; i < WEB_JOBS; i++)
-        sum += wait_after(run, i, k);
-    return sum / (WEB_JOBS - TOLD_TO_WAIT);
-}
-
 static bool all_were_retried(struct exam *exam, const struct run *run)
 {
     for (size_t i = TOLD_TO_WAIT; i < WEB_JOBS; i++) {
-        if (requests_for(run, i) > WEB_WAITS)
+        if (requests_for(run, i) > FAILURES)
             continue;
         saw(exam, "%s was sent %s, and not once more after %d failures",
-            item_name(run, i), counted(requests_for(run, i), "time"),
-            WEB_WAITS);
+            item_name(run, i), counted(requests_for(run, i), "time"), FAILURES);
         likely(exam,
                "max_retries is %d here: that is how often one is tried again",
-               WEB_WAITS);
+               FAILURES);
         return false;
     }
     return true;
 }
 
-static bool waits_doubled(struct exam *exam, const struct run *run,
-                          int64_t base)
+static int64_t mean_of(const int64_t waits[BACKOFF_REAL_JOBS])
 {
-    int64_t waits[WEB_JOBS - TOLD_TO_WAIT];
+    int64_t sum = 0;
 
-    for (size_t i = TOLD_TO_WAIT; i < WEB_JOBS; i++)
-        waits[i - TOLD_TO_WAIT] = wait_after(run, i, WEB_WAITS - 1);
-    if (backoff_is_reached(waits, WEB_JOBS - TOLD_TO_WAIT, WEB_WAITS - 1, base))
-        return true;
-    int64_t first = mean_wait(run, 0), last = mean_wait(run, WEB_WAITS - 1);
+    for (int job = 0; job < BACKOFF_REAL_JOBS; job++)
+        sum += waits[job];
+    return sum / BACKOFF_REAL_JOBS;
+}
+
+static enum backoff_sight look_at_waits(struct exam *exam,
+                                        const struct run *run, int64_t base)
+{
+    int64_t waits[FAILURES][BACKOFF_REAL_JOBS];
+
+    for (size_t k = 0; k < FAILURES; k++)
+        for (size_t job = 0; job < BACKOFF_REAL_JOBS; job++)
+            waits[k][job] = wait_after(run, TOLD_TO_WAIT + job, k);
+    int64_t first = mean_of(waits[0]), last = mean_of(waits[FAILURES - 1]);
     saw(exam, "in the mean the first wait was %s, the second %s, the last %s",
-        about(first), about(mean_wait(run, 1)), about(last));
+        about(first), about(mean_of(waits[1])), about(last));
     if (last < base)
         likely(exam, "no wait before a retry, or one of thousandths: "
                      "async_sleep() takes seconds");
@@ -402,13 +408,38 @@ static bool waits_doubled(struct exam *exam, const struct run *run,
     else
         likely(exam, "it grows too slowly, by the same amount each time, or by "
                      "less than double: it doubles, base_delay * 2^k");
-    return false;
+    return backoff_in_real_time(waits, base);
 }
 
-bool waited_rightly(struct exam *exam, const struct run *run, int64_t base)
+static enum backoff_sight try_waits(struct exam *exam,
+                                    struct scenario *scenario, int64_t base)
 {
-    return waited_as_asked(exam, run) && all_were_retried(exam, run) &&
-           waits_doubled(exam, run, base);
+    ask_for_waits(exam, scenario, base);
+    const struct run *run = play(exam, scenario);
+    return run && went_on(exam, run) && waited_as_told(exam, run, base) &&
+                   all_were_retried(exam, run)
+               ? look_at_waits(exam, run, base)
+               : BACKOFF_SLOW;
+}
+
+bool waits_double(struct exam *exam,
+                  struct scenario *scenario(struct exam *exam,
+                                            const struct settings *settings))
+{
+    struct settings settings = {WEB_JOBS, FAILURES, 30 * SECOND, SHORT_DELAY};
+    enum backoff_sight sight = BACKOFF_UNSURE;
+    size_t hangs = exam->current->hangs;
+    int slow = 0;
+
+    for (int i = 0; i < 3 && sight != BACKOFF_DOUBLES && slow < 2; i++) {
+        sight = try_waits(exam, scenario(exam, &settings), settings.base_delay);
+        slow += sight == BACKOFF_SLOW;
+        if (sight == BACKOFF_UNSURE)
+            settings.base_delay *= 3;
+        if (exam->current->hangs > hangs)
+            break; /* that costs seconds */
+    }
+    return sight != BACKOFF_SLOW;
 }
 
 bool slot_was_free(struct exam *exam, const struct run *run)

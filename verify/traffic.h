@@ -27,11 +27,13 @@ struct items {
 
 /* ---- Scenarios --------------------------------------------------------- */
 
-/* How a processor is to work. */
+/* How a processor is to work. Its base_delay is short, where nothing else
+   matters: all that is waited for is waited for in real time. */
 struct settings {
     int max_concurrent, max_retries;
     int64_t timeout, base_delay;
 };
+static const int64_t SHORT_DELAY = 5 * MILLISECOND / 2;
 
 /* A scenario of n such items, with a web server. */
 struct scenario *web_scenario(struct exam *exam, size_t n,
@@ -89,18 +91,18 @@ bool item_closed(struct exam *exam, const struct run *run, size_t i, size_t n,
 
 /* ---- Retries ----------------------------------------------------------- */
 
-/* How many items a scenario on backoff has, and how often each may be tried
-   again. */
-enum { WEB_JOBS = 36, WEB_WAITS = 7 };
+/* How many items a scenario on backoff has. */
+enum { WEB_JOBS = 36 };
 
 /*
- * A scenario of WEB_JOBS items: some are asked to wait (Retry-After), the
- * others fail WEB_WAITS times. Then, whether the first ones waited for so long,
- * and the others' waits double from base on. Chance makes a right one look
- * wrong once in some thousand times: in_three().
+ * Some of WEB_JOBS items are asked to wait (Retry-After), and do; all others
+ * fail several times, and their waits double. The function gives a scenario
+ * with these settings. It is played again if chance may have had a hand in it,
+ * or a busy machine.
  */
-void ask_for_waits(struct exam *exam, struct scenario *scenario, int64_t base);
-bool waited_rightly(struct exam *exam, const struct run *run, int64_t base);
+bool waits_double(struct exam *exam,
+                  struct scenario *scenario(struct exam *exam,
+                                            const struct settings *settings));
 
 /* With one slot, each item failing once: another was sent while one waited for
    its retry. */
