@@ -200,36 +200,50 @@ static bool right_status(struct exam *exam, const struct run *run, size_t i,
     return false;
 }
 
-enum { TRIED = 4 };
+enum { TRIED = 3 };
 
-/* Items 0 to 3 get these, and then nothing else. */
-static bool attempts_once(struct exam *exam)
+/* Items 0 to 2 get these, and then nothing else. */
+static bool status_is_retried(struct exam *exam)
 {
-    static const char *const faults[TRIED] = {"429", "500", "503", "hang"};
-    static const char *const whys[TRIED] = {"429", "500", "503",
-                                            "never answers"};
-    const struct settings settings = {6, 2, 150 * MILLISECOND, SHORT_DELAY};
+    static const char *const statuses[TRIED] = {"429", "500", "503"};
+    const struct settings settings = {4, 2, 30 * SECOND, SHORT_DELAY};
     struct scenario *scenario = urls(exam, 6, &settings);
 
     give_batch(scenario, 6);
     for (size_t i = 0; i < TRIED; i++)
-        fault(scenario, i, faults[i]);
-    asked(exam, "max_retries 2, timeout 0.15 s; three URLs always give 429, "
-                "500 and 503, and one never answers: 3 requests for each, then "
-                "an error");
+        fault(scenario, i, statuses[i]);
+    asked(exam, "max_retries 2; three URLs always give 429, 500 and 503: "
+                "3 requests for each, then an error");
     const struct run *run = play(exam, scenario);
     if (!run || !went_on(exam, run))
         return false;
     for (size_t i = 0; i < TRIED; i++)
-        if (!item_tried(exam, run, i, 3, whys[i]) ||
-            !item_failed(exam, run, i, whys[i]))
+        if (!item_tried(exam, run, i, 3, statuses[i]) ||
+            !item_failed(exam, run, i, statuses[i]))
             return false;
     return rest_succeeded(exam, run, TRIED);
 }
 
+static bool time_out_is_retried(struct exam *exam, int64_t unit)
+{
+    const struct settings settings = {4, 1, unit, SHORT_DELAY};
+    struct scenario *scenario = urls(exam, 1, &settings);
+
+    give_batch(scenario, 1);
+    fault(scenario, 0, "hang");
+    asked(exam,
+          "max_retries 1, timeout %s; the URL never answers: 2 requests, "
+          "then an error",
+          in_seconds(unit));
+    const struct run *run = play(exam, scenario);
+    return run && went_on(exam, run) &&
+           item_tried(exam, run, 0, 2, "never answers") &&
+           item_failed(exam, run, 0, "never answers");
+}
+
 static bool attempts(struct exam *exam)
 {
-    return in_three(exam, attempts_once);
+    return status_is_retried(exam) && patiently(exam, time_out_is_retried);
 }
 
 static bool not_worth_it(struct exam *exam)
@@ -288,16 +302,18 @@ static bool slot_is_free(struct exam *exam)
 /* ---- Time-outs --------------------------------------------------------- */
 
 /* As long as each attempt has a limit of its own, they all succeed. */
-static bool each_its_own(struct exam *exam)
+static bool each_its_own(struct exam *exam, int64_t unit)
 {
-    const struct settings settings = {5, 6, 100 * MILLISECOND, SHORT_DELAY};
+    const struct settings settings = {5, 6, unit, SHORT_DELAY};
     struct scenario *scenario = urls(exam, 4, &settings);
 
     give_batch(scenario, 4);
     fault(scenario, 0, "hang attempts=1-2");
     fault(scenario, 1, "drip attempts=1 seconds=60");
-    asked(exam, "timeout 0.1 s; two attempts of one URL never answer, one of "
-                "another answers a byte at a time: closed, and tried again");
+    asked(exam,
+          "timeout %s; two attempts of one URL never answer, one of "
+          "another answers a byte at a time: closed, and tried again",
+          in_seconds(unit));
     const struct run *run = play(exam, scenario);
     if (!run || !went_on(exam, run) || !item_closed(exam, run, 0, 2, 3) ||
         !item_closed(exam, run, 1, 1, 2))
@@ -312,23 +328,25 @@ static bool each_its_own(struct exam *exam)
 }
 
 /* One that never answers has the only slot for as long as the time limit is. */
-static bool waiting_is_free(struct exam *exam)
+static bool waiting_is_free(struct exam *exam, int64_t unit)
 {
-    const struct settings settings = {1, 0, 200 * MILLISECOND, 30 * SECOND};
+    const struct settings settings = {1, 0, 2 * unit, 30 * SECOND};
     struct scenario *scenario = urls(exam, 4, &settings);
 
     give_batch(scenario, 4);
     fault(scenario, 0, "hang");
-    asked(exam, "max_concurrent 1, max_retries 0, timeout 0.2 s; one URL never "
-                "answers: the three others, which wait for the slot meanwhile, "
-                "are fetched");
+    asked(exam,
+          "max_concurrent 1, max_retries 0, timeout %s; one URL never "
+          "answers: the three others, which wait for the slot meanwhile, "
+          "are fetched",
+          in_seconds(2 * unit));
     const struct run *run = play(exam, scenario);
     return run && went_on(exam, run) && waiting_was_free(exam, run);
 }
 
 static bool time_limits(struct exam *exam)
 {
-    return in_three(exam, each_its_own) && in_three(exam, waiting_is_free);
+    return patiently(exam, each_its_own) && patiently(exam, waiting_is_free);
 }
 
 /* ---- Bad answers ------------------------------------------------------- */

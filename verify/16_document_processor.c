@@ -260,16 +260,17 @@ static bool slot_is_free(struct exam *exam)
 
 /* ---- Time-outs --------------------------------------------------------- */
 
-static bool each_its_own(struct exam *exam)
+static bool each_its_own(struct exam *exam, int64_t unit)
 {
-    const struct settings settings = {5, 2, 100 * MILLISECOND, SHORT_DELAY};
+    const struct settings settings = {5, 2, unit, SHORT_DELAY};
     struct scenario *scenario = documents(exam, 4, 0, &settings);
 
     fault(scenario, 0, "hang");
     fault(scenario, 1, "hang attempts=1");
     asked(exam,
-          "timeout 0.1 s, max_retries 2; document 0 never gets an answer, "
-          "1 gets one to its second attempt: others are closed");
+          "timeout %s, max_retries 2; document 0 never gets an answer, "
+          "1 gets one to its second attempt: others are closed",
+          in_seconds(unit));
     const struct run *run = play(exam, scenario);
     return run && went_on(exam, run) && item_closed(exam, run, 0, 3, 3) &&
            item_closed(exam, run, 1, 1, 2) &&
@@ -278,22 +279,24 @@ static bool each_its_own(struct exam *exam)
 }
 
 /* One that never answers has the only slot for as long as the time limit is. */
-static bool waiting_is_free(struct exam *exam)
+static bool waiting_is_free(struct exam *exam, int64_t unit)
 {
-    const struct settings settings = {1, 0, 200 * MILLISECOND, 30 * SECOND};
+    const struct settings settings = {1, 0, 2 * unit, 30 * SECOND};
     struct scenario *scenario = documents(exam, 4, 0, &settings);
 
     fault(scenario, 0, "hang");
-    asked(exam, "max_concurrent 1, max_retries 0, timeout 0.2 s; document 0 "
-                "never gets an answer: the others, which wait for the slot "
-                "meanwhile, succeed");
+    asked(exam,
+          "max_concurrent 1, max_retries 0, timeout %s; document 0 "
+          "never gets an answer: the others, which wait for the slot "
+          "meanwhile, succeed",
+          in_seconds(2 * unit));
     const struct run *run = play(exam, scenario);
     return run && went_on(exam, run) && waiting_was_free(exam, run);
 }
 
 static bool time_limits(struct exam *exam)
 {
-    return in_three(exam, each_its_own) && in_three(exam, waiting_is_free);
+    return patiently(exam, each_its_own) && patiently(exam, waiting_is_free);
 }
 
 /* ---- Tokens and cost --------------------------------------------------- */

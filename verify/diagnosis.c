@@ -455,14 +455,3 @@ bool counts_right(struct exam *exam, const struct run *run, size_t failed,
     likely(exam, "%s", why_wrong_counts(successful, told, n, wanted));
     return false;
 }
-
-bool in_three(struct exam *exam, bool (*passes)(struct exam *exam))
-{
-    size_t hangs = exam->current->hangs;
-
-    /* What had to be stopped costs seconds. */
-    for (int i = 0; i < 3 && exam->current->hangs == hangs; i++)
-        if (passes(exam))
-            return true;
-    return false;
-}

@@ -162,11 +162,6 @@ bool slots_kept_busy(struct exam *exam, const struct run *run, size_t limit);
    scenarios in which a call ends at that very moment. */
 bool begins_no_more(struct exam *exam, const struct run *run);
 
-/* Whether it passes one time of three: for what takes real time, of which a
-   busy machine may leave too little, and for chance. What is wrong is so each
-   time. */
-bool in_three(struct exam *exam, bool (*passes)(struct exam *exam));
-
 /* ---- Why a check fails ------------------------------------------------- */
 
 /* Each keeps one sentence for the report; the latest counts. */

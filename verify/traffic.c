@@ -442,6 +442,18 @@ bool waits_double(struct exam *exam,
     return sight != BACKOFF_SLOW;
 }
 
+bool patiently(struct exam *exam,
+               bool (*passes)(struct exam *exam, int64_t unit))
+{
+    size_t hangs = exam->current->hangs;
+
+    /* What had to be stopped costs seconds, and gets no more. */
+    for (int64_t ms = 100; ms <= 900 && exam->current->hangs == hangs; ms *= 3)
+        if (passes(exam, ms * MILLISECOND))
+            return true;
+    return false;
+}
+
 bool slot_was_free(struct exam *exam, const struct run *run)
 {
     const char *noun = run->scenario->web.items->noun;

@@ -108,6 +108,14 @@ bool waits_double(struct exam *exam,
    its retry. */
 bool slot_was_free(struct exam *exam, const struct run *run);
 
+/*
+ * Whether it passes with these units of time, each thrice the one before: for
+ * time limits that are short, of which a busy machine may need more. What is
+ * wrong is so with each.
+ */
+bool patiently(struct exam *exam,
+               bool (*passes)(struct exam *exam, int64_t unit));
+
 /* With one slot, which item 0 has for as long as the time limit is: the others
    succeeded, for whom it had not begun. */
 bool waiting_was_free(struct exam *exam, const struct run *run);
