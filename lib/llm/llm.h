@@ -200,7 +200,7 @@ struct llm_chat {
     char finish_reason[32]; /* out: the provider's word for what ended it, such
                                as "stop", "end_turn", "content_filter"; of
                                either, "refusal": content says why not */
-    char request_id[64];    /* out: the provider's; of a failed chat see error */
+    char request_id[64]; /* out: the provider's; of a failed chat see error */
 
     int attempts;           /* out, also on failure: how often it was sent */
     struct llm_error error; /* out, if it failed: the last attempt's */
