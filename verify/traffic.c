@@ -434,8 +434,8 @@ bool waits_double(struct exam *exam,
     for (int i = 0; i < 3 && sight != BACKOFF_DOUBLES && slow < 2; i++) {
         sight = try_waits(exam, scenario(exam, &settings), settings.base_delay);
         slow += sight == BACKOFF_SLOW;
-        if (sight == BACKOFF_UNSURE)
-            settings.base_delay *= 3;
+        /* Long enough to be plain on a busy machine, and in a report. */
+        settings.base_delay = 8 * SHORT_DELAY;
         if (exam->current->hangs > hangs)
             break; /* that costs seconds */
     }
