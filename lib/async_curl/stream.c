@@ -106,7 +106,7 @@ int async_curl_open(struct async_curl_stream *stream, CURL *easy,
 static void go_on(struct async_curl_private_stream *stream)
 {
     stream->paused = false;
-    async_curl_count(&stream->transfer, !stream->transfer.ended);
+    async_curl_count(&stream->transfer, true);
     CURLcode code = curl_easy_pause(stream->transfer.easy, CURLPAUSE_CONT);
     if (code)
         async_curl_end(&stream->transfer, 0, code);
@@ -138,7 +138,9 @@ int async_curl_read_within(struct async_curl_stream *stream, void *buffer,
     memcpy(buffer, private->buffer + private->begin, *n);
     private->begin += *n;
     private->size -= *n;
-    if (private->paused && private->size == 0)
+    /* One that has ended while it was paused has failed: without memory, say,
+       and libcurl must not be asked to go on with it. */
+    if (private->paused && private->size == 0 && !private->transfer.ended)
         go_on(private);
     return 0;
 }
