@@ -375,7 +375,8 @@ static int cancel_the_wait(void *job)
     struct async_task task;
 
     async_spawn(&task, take_time, &impatience->timed);
-    while (raw_server_requests(impatience->server) == 0) {
+    while (raw_server_requests(impatience->server) == 0 &&
+           !impatience->timed.err) {
         int err = async_sleep(0.001);
         if (err)
             return err;

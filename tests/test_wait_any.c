@@ -42,15 +42,16 @@ static int as_completed(void *job)
 {
     struct async_task tasks[3];
     size_t i = 99;
-    int err = 0;
     (void)job;
 
     spawn_steps(tasks, 3);
-    for (int k = 0; !err && k < 3; k++) {
-        err = async_wait_any(tasks, 3, &i);
+    for (int k = 0; k < 3; k++) {
+        int err = async_wait_any(tasks, 3, &i);
+        if (err)
+            return err;
         ev("%s: %d %s", steps[i].name, tasks[i].err, tasks[i].errmsg);
     }
-    err = async_wait_any(tasks, 3, &i);
+    int err = async_wait_any(tasks, 3, &i);
     ev("%d %s", err, async_errmsg(err));
     return 0;
 }
@@ -247,21 +248,22 @@ static int many(void *job)
     static struct async_task tasks[N];
     size_t i;
     double last = 0;
-    int err = 0;
     (void)job;
 
     for (size_t k = 0; k < N; k++) {
         job_of[k] = (struct step){.ms = (double)(k * 7919 % N) + 1};
         async_spawn(&tasks[k], step, &job_of[k]);
     }
-    for (int k = 0; !err && k < N; k++) {
-        err = async_wait_any(tasks, N, &i);
+    for (int k = 0; k < N; k++) {
+        int err = async_wait_any(tasks, N, &i);
+        if (err)
+            return err;
         if (job_of[i].ms != last + 1)
             ev("%g after %g", job_of[i].ms, last);
         last = job_of[i].ms;
     }
     ev("%g", last);
-    return err;
+    return 0;
 }
 
 static void many_tasks(void **state)
