@@ -222,6 +222,7 @@ static int run_chats(struct llm_client *client, async_fn *fn)
         chats.chats[i] = (struct llm_chat){.client = client,
                                            .messages = messages,
                                            .n_messages = 2,
+                                           .extra = "{\"top_p\":0.9}",
                                            .temperature = 0.5,
                                            .max_tokens = 20 + i};
     err = fn ? trial_async_run(fn, &chats) : chat_blocking(&chats);

@@ -92,7 +92,7 @@ static const struct fault {
      FAULT_INSIDE_JSON,
      0,
      true,
-     {-ENOMEM, FAULT_MALFORMED, FAULT_REQUEST},
+     {-ENOMEM, -EINVAL, FAULT_MALFORMED, FAULT_REQUEST},
      0},
     {"patterns", FAULT_PATTERNS, 0, true, {-ENOMEM}, 0},
     /* A second Ctrl-C stops the program at once. */
