@@ -206,7 +206,8 @@ enum { TRIED = 3 };
 static bool status_is_retried(struct exam *exam)
 {
     static const char *const statuses[TRIED] = {"429", "500", "503"};
-    const struct settings settings = {4, 2, 30 * SECOND, SHORT_DELAY};
+    /* Who takes it for milliseconds waits for 10 s, and is not waited for. */
+    const struct settings settings = {4, 2, 30 * SECOND, 10 * MILLISECOND};
     struct scenario *scenario = urls(exam, 6, &settings);
 
     give_batch(scenario, 6);

@@ -435,7 +435,7 @@ bool waits_double(struct exam *exam,
         sight = try_waits(exam, scenario(exam, &settings), settings.base_delay);
         slow += sight == BACKOFF_SLOW;
         /* Long enough to be plain on a busy machine, and in a report. */
-        settings.base_delay = 8 * SHORT_DELAY;
+        settings.base_delay = 16 * SHORT_DELAY;
         if (exam->current->hangs > hangs)
             break; /* that costs seconds */
     }
@@ -448,7 +448,7 @@ bool patiently(struct exam *exam,
     size_t hangs = exam->current->hangs;
 
     /* What had to be stopped costs seconds, and gets no more. */
-    for (int64_t ms = 100; ms <= 900 && exam->current->hangs == hangs; ms *= 3)
+    for (int64_t ms = 30; ms <= 1080 && exam->current->hangs == hangs; ms *= 6)
         if (passes(exam, ms * MILLISECOND))
             return true;
     return false;

@@ -33,7 +33,7 @@ struct settings {
     int max_concurrent, max_retries;
     int64_t timeout, base_delay;
 };
-static const int64_t SHORT_DELAY = 5 * MILLISECOND / 2;
+static const int64_t SHORT_DELAY = 5 * MILLISECOND / 4;
 
 /* A scenario of n such items, with a web server. */
 struct scenario *web_scenario(struct exam *exam, size_t n,
@@ -109,7 +109,7 @@ bool waits_double(struct exam *exam,
 bool slot_was_free(struct exam *exam, const struct run *run);
 
 /*
- * Whether it passes with these units of time, each thrice the one before: for
+ * Whether it passes with some unit of time, each six times the one before: for
  * time limits that are short, of which a busy machine may need more. What is
  * wrong is so with each.
  */
