@@ -149,19 +149,19 @@ static bool some_reach(const int64_t waits[BACKOFF_REAL_JOBS], int64_t least)
  * Full jitter is again the kind that comes shortest: of 32 waits, an eighth is
  * above six tenths of base * 2^k, but for once in 7,000 times. After six
  * doublings that is 38 * base; what grows by half each time, with half more at
- * random, comes to 17, what grows by the same amount to 11. The last two waits
- * are looked at, since what holds up the machine for a moment makes one longer.
- * If it is busy all the time, the first two are longer, too, than the 3 * base
- * that they may be.
+ * random, comes to 17, what grows by the same amount to 11. The last
+ * three are looked at, since what holds up the machine for a moment makes one
+ * longer. If it is busy all the time, the first two are longer, too, than the
+ * 3 * base that they may be.
  */
 enum backoff_sight
 backoff_in_real_time(int64_t waits[BACKOFF_REAL_WAITS][BACKOFF_REAL_JOBS],
                      int64_t base)
 {
-    for (int k = BACKOFF_REAL_WAITS - 2; k < BACKOFF_REAL_WAITS; k++)
+    for (int k = BACKOFF_REAL_WAITS - 3; k < BACKOFF_REAL_WAITS; k++)
         if (!some_reach(waits[k], (base << k) / 10 * 6))
             return BACKOFF_SLOW;
-    if (some_reach(waits[0], 16 * base) || some_reach(waits[1], 16 * base))
+    if (some_reach(waits[0], 8 * base) || some_reach(waits[1], 8 * base))
         return BACKOFF_UNSURE;
     return BACKOFF_DOUBLES;
 }

@@ -39,7 +39,7 @@ enum { BACKOFF_REAL_JOBS = 32, BACKOFF_REAL_WAITS = 7 };
  * shorter. waits[k] are those before retry k, one for each job. What grows in
  * another way (but for squares) is slow. It is unsure whether it doubles if the
  * machine was so busy that other growth could look the same: try a longer base.
- * Chance makes what doubles look slow once in 3,500 times.
+ * Chance makes what doubles look slow once in 2,300 times.
  */
 enum backoff_sight
 backoff_in_real_time(int64_t waits[BACKOFF_REAL_WAITS][BACKOFF_REAL_JOBS],

@@ -435,7 +435,7 @@ bool waits_double(struct exam *exam,
         sight = try_waits(exam, scenario(exam, &settings), settings.base_delay);
         slow += sight == BACKOFF_SLOW;
         /* Long enough to be plain on a busy machine, and in a report. */
-        settings.base_delay = 16 * SHORT_DELAY;
+        settings.base_delay = 8 * SHORT_DELAY;
         if (exam->current->hangs > hangs)
             break; /* that costs seconds */
     }

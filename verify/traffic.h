@@ -33,7 +33,7 @@ struct settings {
     int max_concurrent, max_retries;
     int64_t timeout, base_delay;
 };
-static const int64_t SHORT_DELAY = 5 * MILLISECOND / 4;
+static const int64_t SHORT_DELAY = 5 * MILLISECOND / 2;
 
 /* A scenario of n such items, with a web server. */
 struct scenario *web_scenario(struct exam *exam, size_t n,
