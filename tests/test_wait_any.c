@@ -151,16 +151,17 @@ static int two_at_once(void *job)
                            {.name = "z", .ms = 10}};
     struct async_task tasks[3];
     size_t i;
-    int err = 0;
     (void)job;
 
     for (int k = 2; k >= 0; k--)
         async_spawn(&tasks[k], step, &same[k]);
-    for (int k = 0; !err && k < 3; k++) {
-        err = async_wait_any(tasks, 3, &i);
+    for (int k = 0; k < 3; k++) {
+        int err = async_wait_any(tasks, 3, &i);
+        if (err)
+            return err;
         ev("%s", same[i].name);
     }
-    return err;
+    return 0;
 }
 
 static void equal_ends_in_the_order_in_which_they_came(void **state)
