@@ -448,7 +448,7 @@ bool patiently(struct exam *exam,
     size_t hangs = exam->current->hangs;
 
     /* What had to be stopped costs seconds, and gets no more. */
-    for (int64_t ms = 30; ms <= 1080 && exam->current->hangs == hangs; ms *= 6)
+    for (int64_t ms = 100; ms <= 900 && exam->current->hangs == hangs; ms *= 3)
         if (passes(exam, ms * MILLISECOND))
             return true;
     return false;
