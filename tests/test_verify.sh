@@ -699,6 +699,25 @@ stopped() { # SIGNAL FILE
     fi
 }
 
+# Who kills a process of the judge gets no grade, and leaves nothing running.
+half_killed() {
+    local pid tmp=$folder/half/tmp children
+    mkdir -p "$tmp"
+    cp verify/attacks/sleeps_for_real.c "$folder/half/02_gather.c"
+    TMPDIR=$tmp "${judge[@]}" --submission "$folder/half" \
+        --exercise 2 >"$report" 2>&1 &
+    pid=$!
+    until [ -n "$(find "$tmp" -name 'run-*' 2>/dev/null)" ]; do
+        kill -0 $pid || return 1
+        sleep 0.05
+    done
+    read -r -a children <"/proc/$pid/task/$pid/children"
+    kill -KILL "${children[0]}"
+    wait $pid
+    [ $? -eq 3 ] && grep -q '^verify: .* was ended by signal 9$' "$report" &&
+        nothing_left "$tmp"
+}
+
 # ---- All of them -------------------------------------------------------------
 
 for file in solutions/[0-9][0-9]_*.c; do
@@ -792,4 +811,5 @@ for signal in TERM HUP KILL; do
         stopped $signal 'run-*'
 done
 beside check 'nor what it builds' stopped TERM program
+beside check 'nor one of its processes that is killed' half_killed
 finish

@@ -23,6 +23,9 @@
 /* Some wait in real time while others compute. */
 enum { A_PROCESSOR = 2, MOST = 8 };
 
+/* A millisecond each; who does not die by then cannot be killed. */
+enum { ORPHANS_ROUNDS = 10000 };
+
 size_t deputy_count(size_t n)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -62,8 +65,8 @@ void deputy_start(struct deputy *deputy,
     if (pid == 0) {
         struct text found = {0};
 
-        sandbox_deputy(judge);
         process_deputy();
+        sandbox_deputy(judge);
         folder_forget_all();
         work(subject, &found);
         write_all(ends[1], &found);
@@ -85,27 +88,6 @@ static int reap(struct deputy *deputy)
     return status;
 }
 
-/* They end the programs that they have started. */
-static void stop_all(struct deputy *deputies, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (deputies[i].pid)
-            kill(deputies[i].pid, SIGTERM);
-    for (size_t i = 0; i < n; i++)
-        if (deputies[i].pid)
-            reap(&deputies[i]);
-}
-
-/* It did not come to its end, and if it could it has said why. */
-static void give_up(struct deputy *deputies, size_t n, int status)
-{
-    stop_all(deputies, n);
-    if (WIFSIGNALED(status))
-        die(EXIT_MACHINE, "a process of the judge was ended by signal %d",
-            WTERMSIG(status));
-    exit(WEXITSTATUS(status));
-}
-
 /* Reads what it says; returns whether that was all. */
 static bool read_some(struct deputy *deputy)
 {
@@ -115,6 +97,50 @@ static bool read_some(struct deputy *deputy)
     if (n > 0)
         text_add_bytes(&deputy->found, bytes, (size_t)n);
     return n == 0 || (n < 0 && errno != EINTR);
+}
+
+/* Ends whom a deputy left behind that was killed itself. */
+static void end_orphans(void)
+{
+    for (int round = 0; round < ORPHANS_ROUNDS; round++) {
+        pid_t pid;
+
+        do
+            pid = waitpid(-1, NULL, WNOHANG);
+        while (pid > 0 || (pid < 0 && errno == EINTR));
+        if (pid < 0)
+            return; /* there are none */
+        sandbox_kill(round);
+        poll(NULL, 0, 1);
+    }
+}
+
+/* They end the programs that they have started. */
+static void stop_all(struct deputy *deputies, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (deputies[i].pid)
+            kill(deputies[i].pid, SIGTERM);
+    for (size_t i = 0; i < n; i++) {
+        if (!deputies[i].pid)
+            continue;
+        while (!read_some(&deputies[i])) /* it may be telling what it found */
+            continue;
+        reap(&deputies[i]);
+    }
+    end_orphans();
+}
+
+/* It did not come to its end, and if it could it has said why. */
+static void abandon(struct deputy *deputies, size_t n, int status)
+{
+    stop_all(deputies, n);
+    if (WIFSIGNALED(status))
+        die(EXIT_MACHINE, "a process of the judge was ended by signal %d",
+            WTERMSIG(status));
+    if (WEXITSTATUS(status) > 128)
+        die(WEXITSTATUS(status), "a process of the judge was interrupted");
+    exit(WEXITSTATUS(status));
 }
 
 size_t deputy_wait(struct deputy *deputies, size_t n)
@@ -138,7 +164,7 @@ size_t deputy_wait(struct deputy *deputies, size_t n)
             int status = reap(&deputies[i]);
 
             if (status != 0)
-                give_up(deputies, n, status);
+                abandon(deputies, n, status);
             return i;
         }
     }

@@ -129,6 +129,8 @@ static void unpack(struct result *result, const struct text *bytes)
     const char *at = bytes->chars + sizeof *result;
     struct text *texts[RESULT_TEXTS];
 
+    if (bytes->length < sizeof *result)
+        die(EXIT_MACHINE, "a process of the judge found nothing");
     memcpy(result, bytes->chars, sizeof *result);
     texts_of(result, texts);
     for (int i = 0; i < RESULT_TEXTS; i++) {
@@ -272,7 +274,7 @@ static void pick_real_run(struct exam *exam)
 
 /* ---- The programs ------------------------------------------------------ */
 
-/* Before the plain program was run: that could spoil it. */
+/* Before either of them is run: that could spoil what this one is made of. */
 static void make_sanitized(struct exam *exam)
 {
     struct build *build = &exam->build;

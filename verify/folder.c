@@ -173,6 +173,18 @@ void folder_make(struct path path)
             strerror(errno));
 }
 
+bool folder_make_anew(struct path path)
+{
+    unlink(path.chars); /* what is no folder */
+    folder_remove(path);
+    if (mkdir(path.chars, 0755) == 0)
+        return true;
+    if (errno == EACCES || errno == EEXIST || errno == ENOENT)
+        return false;
+    die(EXIT_MACHINE, "cannot make the folder %s: %s", path.chars,
+        strerror(errno));
+}
+
 void folder_write(struct path path, const char *bytes, size_t n)
 {
     FILE *file = fopen(path.chars, "we");

@@ -19,6 +19,10 @@ struct path path_in(const char *folder, const char *name);
  */
 struct path folder_open(void);
 void folder_make(struct path path);
+
+/* The same, in place of whatever is there; returns false if somebody who may
+   write there has made that impossible. */
+bool folder_make_anew(struct path path);
 void folder_write(struct path path, const char *bytes, size_t n);
 void folder_copy(struct path from, struct path to);
 

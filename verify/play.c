@@ -243,11 +243,9 @@ static struct path run_folder(const struct exam *exam)
    before it have spoilt the one that it is in. */
 static bool make_run_folder(const struct exam *exam, struct path folder)
 {
-    folder_remove(folder);
     if (chmod(exam->build.folder.chars, 0750) ||
-        !build_intact(&exam->build, false))
+        !build_intact(&exam->build, false) || !folder_make_anew(folder))
         return false;
-    folder_make(folder);
     folder_give_away(folder.chars);
     return true;
 }
