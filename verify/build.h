@@ -29,7 +29,7 @@ struct build {
     const struct grader *grader;
     struct path folder;
     struct text packages;    /* flags for what it may use, as make found them */
-    struct stat programs[2]; /* plain and sanitized, once they are sealed */
+    struct stat programs[2]; /* plain and sanitized, as they were made */
     /* Of a refusal: a headline, what the compiler said, and the mistake that
        it looks like. Of a success, messages holds the warnings. */
     struct text problem, messages, likely;
@@ -40,15 +40,20 @@ struct build {
 void build_open(struct build *build, const struct kit *kit,
                 const struct grader *grader, const struct text *source);
 
-/* Compiles and links the program, plain or sanitized. */
-enum outcome build_program(struct build *build, bool sanitized);
+/* Compiles and links the program, and takes the folder back from the user that
+   submissions are compiled and run as. */
+enum outcome build_plain(struct build *build);
+
+/* Then the sanitized program, from the same tokens; returns whether there is
+   one. Why there is none shows when somebody needs it. */
+bool build_sanitized(struct build *build);
 
 /* The program that came of it: its path in the private folder. */
 const char *build_program_path(bool sanitized);
 
-/* Takes the folder with the programs back from the user that submissions are
-   compiled and run as. */
-void build_seal(struct build *build);
+/* Looks at that program as it is now, for build_intact(); another process has
+   made it. Returns whether it is there. */
+bool build_know(struct build *build, bool sanitized);
 
 /* Whether that program is still the one that was sealed. Where the judge has no
    other user to run it as, it can change itself. */

@@ -169,3 +169,13 @@ size_t deputy_wait(struct deputy *deputies, size_t n)
         }
     }
 }
+
+void deputy_await(int fd)
+{
+    struct pollfd end = {.fd = fd, .events = POLLIN};
+
+    while (poll(&end, 1, 100) <= 0) /* see deputy_wait() */
+        if (process_interrupted())
+            process_stop();
+    close(fd);
+}

@@ -30,6 +30,10 @@ void deputy_start(struct deputy *deputy,
    what it found; returns its index. n is DEPUTIES_MAX at most. */
 size_t deputy_wait(struct deputy *deputies, size_t n);
 
+/* For another deputy, begun while the one with this fd was at work, and which
+   finds nothing: waits until it is done. */
+void deputy_await(int fd);
+
 /* As many as are to work at a time, on this machine; at most n. */
 size_t deputy_count(size_t n);
 

@@ -32,7 +32,7 @@ struct result {
     struct text why;          /* of NOT_REACHED and INCONCLUSIVE */
     struct evidence evidence; /* of FAIL */
     struct real_run real;     /* of PASS */
-    uint64_t seed;            /* that it was made with last */
+    uint64_t seed;            /* that it was found with */
     size_t failures;          /* with so many seeds it did not pass */
     size_t hangs;             /* so many runs had to be stopped */
     double seconds;           /* of real time that it took */
@@ -52,10 +52,12 @@ struct exam {
     struct result results[CHECKS_MAX];
     size_t result_count;
     bool sanitized; /* there is such a program, too */
+    int sanitizer;  /* a deputy makes it meanwhile: its fd; -1: nobody does */
 
     /* While a check is made. */
     struct random random;
     struct result *current;
+    size_t turn;              /* of the seeds, the one that it is made with */
     struct played *played;    /* every scenario, and its run */
     const struct run *latest; /* of them, NULL if there was none */
 };

@@ -2,6 +2,7 @@
  * play.c - what a check is written with: scenarios, the program that is run
  * through them, and the sentences on why it failed.
  */
+#include "deputy.h"
 #include "exam.h"
 #include "words.h"
 
@@ -212,11 +213,22 @@ void give_up(struct exam *exam, enum verdict verdict, const char *format, ...)
     exam->current->verdict = verdict;
 }
 
+/* Whether there is a sanitized program, once nobody is making it any more. */
+static bool is_sanitized(struct exam *exam)
+{
+    if (exam->sanitizer >= 0) {
+        deputy_await(exam->sanitizer);
+        exam->sanitizer = -1;
+        exam->sanitized = build_know(&exam->build, true);
+    }
+    return exam->sanitized;
+}
+
 static bool have_sanitized(struct exam *exam)
 {
     struct build *build = &exam->build;
 
-    if (exam->sanitized)
+    if (is_sanitized(exam))
         return true;
     if (build_sanitizers_work(build)) {
         saw(exam, "it does not compile with -fsanitize=address");
@@ -230,12 +242,13 @@ static bool have_sanitized(struct exam *exam)
     return false;
 }
 
-/* Each check has its own: they are made side by side. */
+/* Each check has its own, with each seed: they are made side by side. */
 static struct path run_folder(const struct exam *exam)
 {
-    char name[8];
+    char name[32];
 
-    snprintf(name, sizeof name, "run-%c", exam->current->check->letter);
+    snprintf(name, sizeof name, "run-%c%zu", exam->current->check->letter,
+             exam->turn);
     return path_in(exam->build.folder.chars, name);
 }
 
@@ -337,7 +350,7 @@ static void find_cause(struct exam *exam, const struct played *played)
 {
     struct played again = {.scenario = played->scenario};
 
-    if (exam->sanitized) {
+    if (is_sanitized(exam)) {
         again.scenario.sanitized = true;
         if (try_once(exam, &again))
             explain_sanitizer(exam, &again.run);
@@ -400,9 +413,9 @@ static const struct played *concurrent(const struct exam *exam)
 }
 
 /* Nobody is to wait long for what earns no points: a tenth of a second. */
-static int64_t speed_for(const struct scenario *scenario)
+static int64_t speed_for(const struct run *run)
 {
-    int64_t speed = 10 * slowest(scenario) / SECOND;
+    int64_t speed = 10 * run->now / SECOND;
 
     return speed > 10 ? speed : 10;
 }
@@ -417,7 +430,7 @@ void play_for_real(struct exam *exam)
         return;
     again = (struct played){.scenario = played->scenario};
     again.scenario.gate = 0;
-    again.scenario.speed = speed_for(&played->scenario);
+    again.scenario.speed = speed_for(&played->run);
     exam->current = &unused;
     if (try_once(exam, &again) && again.run.complete)
         result->real =
