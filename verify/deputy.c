@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 /* Some wait in real time while others compute. */
-enum { A_PROCESSOR = 2, MOST = 8 };
+enum { A_PROCESSOR = 2 };
 
 /* A millisecond each; who does not die by then cannot be killed. */
 enum { ORPHANS_ROUNDS = 10000 };
@@ -31,8 +31,8 @@ size_t deputy_count(size_t n)
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     size_t most = processors > 0 ? A_PROCESSOR * (size_t)processors : 1;
 
-    if (most > MOST)
-        most = MOST;
+    if (most > DEPUTIES_MAX)
+        most = DEPUTIES_MAX;
     if (!sandbox_is_apart())
         most = 1; /* the program of one could spoil that of another */
     return most < n ? most : n;

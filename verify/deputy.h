@@ -12,7 +12,7 @@
 
 #include <sys/types.h>
 
-enum { DEPUTIES_MAX = 16 };
+enum { DEPUTIES_MAX = 8 };
 
 /* All zeroes: nobody. */
 struct deputy {
