@@ -281,22 +281,21 @@ static void keep(struct sitting *sitting, struct part part,
                  struct result *found)
 {
     struct progress *progress = &sitting->progress[part.check];
-    struct result *kept = &sitting->exam->results[part.check], *other = found;
-    bool first = progress->ended == 1;
+    struct result *kept = &sitting->exam->results[part.check];
+    double seconds = kept->seconds + found->seconds;
 
     if (found->verdict == PASS
             ? !progress->failures && part.seed >= progress->kept
             : progress->failures == 1 || part.seed < progress->kept) {
-        struct result old = *kept;
-
-        progress->kept = part.seed;
+        result_clear(kept);
         *kept = *found;
-        *found = old;
+        progress->kept = part.seed;
+    } else {
+        result_clear(found);
     }
-    kept->seconds += first ? 0 : other->seconds;
+    kept->seconds = seconds;
     kept->failures = sitting->exam->seeds.every ? progress->failures
                                                 : progress->failures > 0;
-    result_clear(other);
 }
 
 static void end_check(struct sitting *sitting, struct part part,
