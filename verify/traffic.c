@@ -434,8 +434,9 @@ bool waits_double(struct exam *exam,
     for (int i = 0; i < 3 && sight != BACKOFF_DOUBLES && slow < 2; i++) {
         sight = try_waits(exam, scenario(exam, &settings), settings.base_delay);
         slow += sight == BACKOFF_SLOW;
-        /* Long enough to be plain on a busy machine, and in a report. */
-        settings.base_delay = 8 * SHORT_DELAY;
+        /* Long enough to be plain on a busy machine, and in a report; not so
+           long that who works in groups of 10 has to be stopped for it. */
+        settings.base_delay = 6 * SHORT_DELAY;
         if (exam->current->hangs > hangs)
             break; /* that costs seconds */
     }
