@@ -564,6 +564,7 @@ int ledger_run(struct run *run, const struct scenario *scenario,
             wait_for_end(run);
     }
     process_end(&run->process, STOPPED);
+    take_prints(run); /* its last words may be on the way when it ends */
     text_free(&unread);
     return 0;
 }
