@@ -311,6 +311,18 @@ without_sanitizers() {
         grep -q '^Results: 0/1 tests passed$' "$report"
 }
 
+# Whether it is the submission that cannot be sanitized, or nothing, or whether
+# it could not be tried. COMMAND spoils the parts; the report says WORDS.
+spoilt_sanitizer() { # STATUS WORDS COMMAND...
+    local status=$1 words=$2 parts=$folder/parts
+    mkdir -p "$parts/lib" "$parts/verify"
+    cp "$SANITIZED/flags" "$parts"
+    cp "$SANITIZED/lib/libasync.a" "$parts/lib"
+    cp "$SANITIZED"/verify/{driver,02_gather.driver}.o "$parts/verify"
+    (cd "$parts" && "${@:3}") || return 1
+    SANITIZED=$parts said "$status" "$words" --submission solutions --exercise 2
+}
+
 # A kit that was made without the packages that an exercise needs.
 without_packages() {
     local kit=$folder/bare judge
@@ -802,6 +814,15 @@ beside check 'much output of its own costs no points' chatty \
     'for (int i = 0; i < 20000; i++) printf("line %d of many\\n", i);'
 beside check 'a zero byte costs no points' chatty 'putchar(0);'
 beside check 'without sanitizers their checks are inconclusive' without_sanitizers
+beside check 'sanitizers that this compiler does not have are the machine'"'"'s' \
+    spoilt_sanitizer 3 'there is no AddressSanitizer on this machine' \
+    sed -i 's/=address,undefined/=nothing/' flags
+beside check 'a sanitized program that could not be tried to make is the machine'"'"'s' \
+    spoilt_sanitizer 3 'it could not be compiled with AddressSanitizer now' \
+    sed -i 's/^[^ ]*/no-such-compiler/' flags
+beside check 'a sanitized program that does not link is the submission'"'"'s' \
+    spoilt_sanitizer 0 'it does not compile with -fsanitize=address' \
+    ar d lib/libasync.a task.o
 beside check 'without packages an exercise that needs them is inconclusive' \
     without_packages
 beside check "the web server's ledger and gate are out of reach" \

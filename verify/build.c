@@ -155,10 +155,19 @@ static struct path program_path(const struct build *build, bool sanitized)
     return path_in(build->folder.chars, build_program_path(sanitized));
 }
 
-bool build_know(struct build *build, bool sanitized)
+/* For who asks in another process: a file of this name lies where the program
+   would. */
+static struct path refusal_path(const struct build *build)
 {
-    return stat(program_path(build, sanitized).chars,
-                &build->programs[sanitized]) == 0;
+    return path_in(build->folder.chars, "sanitized/refused");
+}
+
+enum outcome build_look(struct build *build, bool sanitized)
+{
+    if (stat(program_path(build, sanitized).chars,
+             &build->programs[sanitized]) == 0)
+        return BUILT;
+    return access(refusal_path(build).chars, F_OK) == 0 ? REFUSED : NOT_BUILT;
 }
 
 /* Takes the program back from the user that submissions are compiled as. */
@@ -166,7 +175,7 @@ static void seal(struct build *build, bool sanitized)
 {
     folder_take_back(path_in(build->folder.chars, kind_of(sanitized)).chars);
     folder_take_back(program_path(build, sanitized).chars);
-    build_know(build, sanitized);
+    build_look(build, sanitized);
 }
 
 bool build_intact(const struct build *build, bool sanitized)
@@ -722,24 +731,24 @@ enum outcome build_plain(struct build *build)
     return outcome;
 }
 
-bool build_sanitized(struct build *build)
+void build_sanitized(struct build *build)
 {
     /* The plain program's are the ones for the report. */
     struct text messages = build->messages;
-    bool built = build->kit->sanitized != NULL;
 
+    if (!build->kit->sanitized)
+        return;
     build->messages = (struct text){0};
-    if (built) {
-        folder_give_away(path_in(build->folder.chars, kind_of(true)).chars);
-        built = link_program(build, true) == BUILT;
-    }
-    if (built)
+    folder_give_away(path_in(build->folder.chars, kind_of(true)).chars);
+    enum outcome outcome = link_program(build, true);
+    if (outcome == BUILT)
         seal(build, true);
+    else if (outcome == REFUSED)
+        folder_write(refusal_path(build), "", 0);
     text_free(&build->messages);
     text_free(&build->problem);
     text_free(&build->likely);
     build->messages = messages;
-    return built;
 }
 
 /* ---- Do sanitizers work? ----------------------------------------------- */

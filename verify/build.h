@@ -44,16 +44,16 @@ void build_open(struct build *build, const struct kit *kit,
    submissions are compiled and run as. */
 enum outcome build_plain(struct build *build);
 
-/* Then the sanitized program, from the same tokens; returns whether there is
-   one. Why there is none shows when somebody needs it. */
-bool build_sanitized(struct build *build);
+/* Then the sanitized program, from the same tokens: build_look() tells whether
+   there is one. */
+void build_sanitized(struct build *build);
 
 /* The program that came of it: its path in the private folder. */
 const char *build_program_path(bool sanitized);
 
-/* Looks at that program as it is now, for build_intact(); another process has
-   made it. Returns whether it is there. */
-bool build_know(struct build *build, bool sanitized);
+/* Looks at that program as it is now, for build_intact(): another process may
+   have made it. Returns what came of it. */
+enum outcome build_look(struct build *build, bool sanitized);
 
 /* Whether that program is still the one that was sealed. Where the judge has no
    other user to run it as, it can change itself. */

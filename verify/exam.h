@@ -51,8 +51,8 @@ struct exam {
     struct real_run real; /* if all is well, and there is anything to see */
     struct result results[CHECKS_MAX];
     size_t result_count;
-    bool sanitized; /* there is such a program, too */
-    int sanitizer;  /* a deputy makes it meanwhile: its fd; -1: nobody does */
+    enum outcome sanitized; /* whether there is such a program, too */
+    int sanitizer; /* a deputy makes it meanwhile: its fd; -1: nobody does */
 
     /* While a check is made. */
     struct random random;

@@ -214,32 +214,33 @@ void give_up(struct exam *exam, enum verdict verdict, const char *format, ...)
 }
 
 /* Whether there is a sanitized program, once nobody is making it any more. */
-static bool is_sanitized(struct exam *exam)
+static enum outcome sanitized_build(struct exam *exam)
 {
     if (exam->sanitizer >= 0) {
         deputy_await(exam->sanitizer);
         exam->sanitizer = -1;
-        exam->sanitized = build_know(&exam->build, true);
+        exam->sanitized = build_look(&exam->build, true);
     }
     return exam->sanitized;
 }
 
 static bool have_sanitized(struct exam *exam)
 {
-    struct build *build = &exam->build;
+    enum outcome outcome = sanitized_build(exam);
 
-    if (is_sanitized(exam))
-        return true;
-    if (build_sanitizers_work(build)) {
+    if (outcome == REFUSED && build_sanitizers_work(&exam->build)) {
         saw(exam, "it does not compile with -fsanitize=address");
         likely(exam, "it does on purpose something else there");
-    } else {
+    } else if (outcome == REFUSED) {
+        give_up(exam, INCONCLUSIVE,
+                "there is no AddressSanitizer on this machine");
+    } else if (outcome == NOT_BUILT) {
         give_up(exam, INCONCLUSIVE, "%s",
                 exam->build.kit->sanitized
-                    ? "there is no AddressSanitizer on this machine"
+                    ? "it could not be compiled with AddressSanitizer now"
                     : "it needs AddressSanitizer: --sanitized was not given");
     }
-    return false;
+    return outcome == BUILT;
 }
 
 /* Each check has its own, with each seed: they are made side by side. */
@@ -350,7 +351,7 @@ static void find_cause(struct exam *exam, const struct played *played)
 {
     struct played again = {.scenario = played->scenario};
 
-    if (is_sanitized(exam)) {
+    if (sanitized_build(exam) == BUILT) {
         again.scenario.sanitized = true;
         if (try_once(exam, &again))
             explain_sanitizer(exam, &again.run);

@@ -141,7 +141,8 @@ static void begin_sanitized(struct sitting *sitting)
 
     exam->sanitizer = -1;
     if (!sandbox_is_apart()) {
-        exam->sanitized = build_sanitized(&exam->build);
+        build_sanitized(&exam->build);
+        exam->sanitized = build_look(&exam->build, true);
         return;
     }
     sitting->parts[0].check = SANITIZED;
@@ -153,7 +154,7 @@ static void begin_sanitized(struct sitting *sitting)
 static void end_sanitized(struct exam *exam)
 {
     exam->sanitizer = -1;
-    exam->sanitized = build_know(&exam->build, true);
+    exam->sanitized = build_look(&exam->build, true);
 }
 
 /* A deputy's work: the exam's current check, with the seed at its turn. */
