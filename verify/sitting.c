@@ -161,7 +161,7 @@ static void end_sanitized(struct exam *exam)
 static void make_part(void *subject, struct text *found)
 {
     struct exam *exam = subject;
-    struct result result = {.check = exam->current->check};
+    struct result result = {.check = exam->current->check, .verdict = FAIL};
     double began = real_seconds();
 
     exam->current = &result;
