@@ -16,7 +16,8 @@ enum { HANGS_MAX = 2 };
 
 #define DEFAULT_SUBMISSION "exercises"
 
-enum verdict { PASS, FAIL, NOT_REACHED, INCONCLUSIVE };
+/* Failed, unless somebody says otherwise. */
+enum verdict { FAIL, PASS, NOT_REACHED, INCONCLUSIVE };
 
 /* A scenario once more in real time, for who wants to see it. */
 struct real_run {

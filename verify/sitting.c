@@ -161,7 +161,7 @@ static void end_sanitized(struct exam *exam)
 static void make_part(void *subject, struct text *found)
 {
     struct exam *exam = subject;
-    struct result result = {.check = exam->current->check, .verdict = FAIL};
+    struct result result = {.check = exam->current->check};
     double began = real_seconds();
 
     exam->current = &result;
@@ -333,8 +333,7 @@ void make_checks(struct exam *exam)
 
     for (const struct check *check = exam->grader->checks; check->passes;
          check++)
-        exam->results[exam->result_count++] =
-            (struct result){.check = check, .verdict = FAIL};
+        exam->results[exam->result_count++] = (struct result){.check = check};
     sitting.room = deputy_count(exam->result_count * sitting.seeds + 1);
     begin_sanitized(&sitting);
     for (begin_parts(&sitting); sitting.in_hand > 0; begin_parts(&sitting))
