@@ -64,8 +64,8 @@ static bool add_usage(cJSON *message, int input_tokens, int output_tokens)
 {
     cJSON *usage = cJSON_AddObjectToObject(message, "usage");
 
-    return cJSON_AddNumberToObject(usage, "input_tokens", input_tokens) &&
-           cJSON_AddNumberToObject(usage, "output_tokens", output_tokens);
+    return scenario_add_integer(usage, "input_tokens", input_tokens) &&
+           scenario_add_integer(usage, "output_tokens", output_tokens);
 }
 
 /* A message as it is at a stream's start: empty, and its end not known; or all
@@ -128,7 +128,7 @@ static char *block_event(const char *name, const char *field, const char *type,
     cJSON *json = new_event(name, &complete);
 
     complete =
-        complete && cJSON_AddNumberToObject(json, "index", 0) &&
+        complete && scenario_add_integer(json, "index", 0) &&
         (!field || fill_text(cJSON_AddObjectToObject(json, field), type, text));
     return scenario_event(name, json, complete);
 }
@@ -152,8 +152,8 @@ static char *message_delta(const struct scenario_chat *chat)
         complete &&
         cJSON_AddStringToObject(delta, "stop_reason", stop_reason(chat)) &&
         cJSON_AddNullToObject(delta, "stop_sequence") &&
-        cJSON_AddNumberToObject(usage, "output_tokens",
-                                chat->reply.completion_tokens);
+        scenario_add_integer(usage, "output_tokens",
+                             chat->reply.completion_tokens);
     return scenario_event("message_delta", json, complete);
 }
 

@@ -64,7 +64,7 @@ static cJSON *new_answer(const struct scenario_chat *chat, const char *object,
     snprintf(id, sizeof id, "chatcmpl-%06ld", chat->number);
     *complete = cJSON_AddStringToObject(json, "id", id) &&
                 cJSON_AddStringToObject(json, "object", object) &&
-                cJSON_AddNumberToObject(json, "created", chat->created) &&
+                scenario_add_integer(json, "created", chat->created) &&
                 cJSON_AddStringToObject(json, "model", chat->model);
     return json;
 }
@@ -74,9 +74,9 @@ static bool add_usage(cJSON *json, const struct scenario_reply *reply)
     cJSON *usage = cJSON_AddObjectToObject(json, "usage");
     int prompt = reply->prompt_tokens, completion = reply->completion_tokens;
 
-    return cJSON_AddNumberToObject(usage, "prompt_tokens", prompt) &&
-           cJSON_AddNumberToObject(usage, "completion_tokens", completion) &&
-           cJSON_AddNumberToObject(usage, "total_tokens", prompt + completion);
+    return scenario_add_integer(usage, "prompt_tokens", prompt) &&
+           scenario_add_integer(usage, "completion_tokens", completion) &&
+           scenario_add_integer(usage, "total_tokens", prompt + completion);
 }
 
 static char *write_answer(const struct scenario_chat *chat)
@@ -89,7 +89,7 @@ static char *write_answer(const struct scenario_chat *chat)
 
     return scenario_print(
         json,
-        complete && cJSON_AddNumberToObject(choice, "index", 0) &&
+        complete && scenario_add_integer(choice, "index", 0) &&
             (message = cJSON_AddObjectToObject(choice, "message")) &&
             cJSON_AddStringToObject(message, "role", "assistant") &&
             cJSON_AddStringToObject(message, "content", chat->reply.text) &&
@@ -130,7 +130,7 @@ static char *write_chunk(const struct scenario_chat *chat, int part)
     cJSON *choice =
         scenario_add_object(cJSON_AddArrayToObject(json, "choices"));
 
-    complete = complete && cJSON_AddNumberToObject(choice, "index", 0) &&
+    complete = complete && scenario_add_integer(choice, "index", 0) &&
                add_delta(choice, chat, part) &&
                cJSON_AddNullToObject(choice, "logprobs") &&
                scenario_add_string(choice, "finish_reason",
@@ -189,7 +189,7 @@ static char *write_models(void)
 
         complete = cJSON_AddStringToObject(model, "id", models[i].name) &&
                    cJSON_AddStringToObject(model, "object", "model") &&
-                   cJSON_AddNumberToObject(model, "created", 0) &&
+                   scenario_add_integer(model, "created", 0) &&
                    cJSON_AddStringToObject(model, "owned_by", "mock_llm");
     }
     return scenario_print(json, complete);

@@ -308,7 +308,7 @@ void scenario_plan_chat(struct scenario_plan *plan, struct scenario_call *call)
     if (!chat)
         return;
     chat->number = call->number;
-    chat->created = call->date;
+    chat->created = (long)call->date;
     chat->request.number = call->number;
     chat->request.attempt = call->attempt;
     chat->request.path = call->path;

@@ -21,9 +21,9 @@ char *scenario_post(int id)
     scenario_add_message(&request, "user", prompt);
     scenario_respond(&plain, &request, &reply);
     return scenario_print(
-        json, cJSON_AddNumberToObject(json, "userId",
-                                      (id - 1) / POSTS_PER_USER + 1) &&
-                  cJSON_AddNumberToObject(json, "id", id) &&
-                  cJSON_AddStringToObject(json, "title", title) &&
-                  cJSON_AddStringToObject(json, "body", reply.text));
+        json,
+        scenario_add_integer(json, "userId", (id - 1) / POSTS_PER_USER + 1) &&
+            scenario_add_integer(json, "id", id) &&
+            cJSON_AddStringToObject(json, "title", title) &&
+            cJSON_AddStringToObject(json, "body", reply.text));
 }

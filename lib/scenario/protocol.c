@@ -272,6 +272,14 @@ cJSON *scenario_add_object(cJSON *array)
     return NULL;
 }
 
+bool scenario_add_integer(cJSON *object, const char *name, long number)
+{
+    char digits[24];
+
+    snprintf(digits, sizeof digits, "%ld", number);
+    return cJSON_AddRawToObject(object, name, digits);
+}
+
 bool scenario_add_string(cJSON *object, const char *name, const char *value)
 {
     return *value ? cJSON_AddStringToObject(object, name, value)

@@ -53,7 +53,7 @@ struct scenario_chat {
     bool stream;
     bool stream_usage; /* OpenAI's stream_options.include_usage */
     long number;       /* the request's, for the answer's id */
-    double created;    /* seconds since 1970 */
+    long created;      /* seconds since 1970 */
     struct scenario_request request;
     struct scenario_reply reply;
 };
@@ -142,6 +142,13 @@ const char *scenario_content(cJSON *object, const char *name);
 
 /* Adds an object to an array; NULL without memory. */
 cJSON *scenario_add_object(cJSON *array);
+
+/*
+ * Adds a whole number. cJSON would print it as a double, and read it back to
+ * see whether it is the same: for an answer's five, a tenth of all that the
+ * server does for a request.
+ */
+bool scenario_add_integer(cJSON *object, const char *name, long number);
 
 /* An empty value is null. */
 bool scenario_add_string(cJSON *object, const char *name, const char *value);
