@@ -4,6 +4,7 @@
  */
 #include "scenario/utf8.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +47,10 @@ size_t scenario_utf8_span(const char *bytes, size_t size)
     size_t good = 0;
 
     while (good < size) {
-        size_t length = scenario_utf8_size(bytes + good, size - good);
+        /* Most text is ASCII, for which no call is needed. */
+        bool ascii = (unsigned char)bytes[good] < 0x80;
+        size_t length =
+            ascii ? 1 : scenario_utf8_size(bytes + good, size - good);
 
         if (length == 0)
             break;
