@@ -96,7 +96,10 @@ void llm_reply_header(struct llm_reply *reply, const char *data, size_t size)
 
     if (size == 0 || !strchr("HhXxRr", data[0]))
         return; /* most are none of those below */
-    snprintf(line, sizeof line, "%.*s", (int)(size < 256 ? size : 255), data);
+    if (size > sizeof line - 1)
+        size = sizeof line - 1;
+    memcpy(line, data, size);
+    line[size] = '\0';
     trim_end(line);
     if (strncmp(line, "HTTP/", 5) == 0) {
         /* Another reply begins; what came before was "continue" or a proxy. */
