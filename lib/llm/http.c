@@ -258,7 +258,7 @@ static CURL *new_handle(const struct llm_client_private *private)
     /* As text it would be parsed for every request: a tenth of its cost. And a
        proxy named in the environment cannot know this machine's servers. */
     if (curl_easy_setopt(easy, CURLOPT_CURLU, private->url) ||
-        (private->local && curl_easy_setopt(easy, CURLOPT_PROXY, "")) ||
+        (private->local && curl_easy_setopt(easy, CURLOPT_NOPROXY, "*")) ||
         !trust(easy, private->ca_file)) {
         curl_easy_cleanup(easy);
         return NULL;
