@@ -126,6 +126,15 @@ static int new_share(struct llm_client_private *private)
 int llm_http_set_url(struct llm_client *client, const char *base_url,
                      const char *path, const char *source)
 {
+    static const char *const lines[] = {
+        "Content-Type: application/json",
+        /* Without any name, some providers' guards take us for a robot. As
+           CURLOPT_USERAGENT it would be printed twice for each request. */
+        "User-Agent: libllm/1.0",
+        /* Above 1 MiB libcurl would ask first, and wait a second for "go on".
+         */
+        "Expect:",
+    };
     struct llm_client_private *private = client->llm_private;
     size_t length = strlen(base_url);
     char *url;
@@ -141,11 +150,9 @@ int llm_http_set_url(struct llm_client *client, const char *base_url,
     free(url);
     if (!err)
         err = new_share(private);
-    if (err)
-        return err;
-    err = append_header(private, "Content-Type: application/json");
-    /* Above 1 MiB libcurl would ask first, and wait a second for "go on". */
-    return err ? err : append_header(private, "Expect:");
+    for (size_t i = 0; !err && i < sizeof lines / sizeof lines[0]; i++)
+        err = append_header(private, lines[i]);
+    return err;
 }
 
 void llm_http_free(struct llm_client_private *private)
@@ -276,8 +283,6 @@ static CURL *new_handle(const struct llm_client_private *private)
     /* Each request has one while it is in flight. Answers are small. */
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    /* Without any name, some providers' guards take us for a robot. */
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "libllm/1.0");
     return easy;
 }
 
