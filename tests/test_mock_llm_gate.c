@@ -35,6 +35,17 @@ static void send_n(struct mock_llm *server, int *clients, int n)
     }
 }
 
+/* The same, behind so many that have arrived, and they arrive in this order:
+   connections need not be read from in the order in which they were made. */
+static void send_in_turn(struct mock_llm *server, int *clients, int n,
+                         int arrived)
+{
+    for (int i = 0; i < n; i++) {
+        send_n(server, &clients[i], 1);
+        wait_for(server, arrived + i + 1, i + 1);
+    }
+}
+
 static void close_n(const int *clients, int n)
 {
     for (int i = 0; i < n; i++)
@@ -91,8 +102,7 @@ static void test_one_by_one(void **state)
     int clients[10];
 
     (void)state;
-    send_n(server, clients, 2);
-    wait_for(server, 2, 2);
+    send_in_turn(server, clients, 2, 0);
     for (int i = 2; i < 10; i++) {
         send_n(server, &clients[i], 1);
         assert_int_equal(read_reply(clients[i - 2]), 200);
@@ -349,8 +359,7 @@ static void test_for_a_judge(void **state)
     (void)state;
     assert_int_equal(status_of(server, "/ledger", NULL), 404);
     assert_int_equal(status_of(server, "/gate/open", "{}"), 404);
-    send_n(server, clients, 2);
-    wait_for(server, 4, 2);
+    send_in_turn(server, clients, 2, 2);
     mock_llm_let_go(server);
     assert_int_equal(read_reply(clients[0]), 200);
     assert_int_equal(replies_at(clients, 2), 0);

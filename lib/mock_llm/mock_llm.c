@@ -133,7 +133,8 @@ static void on_accept_error(struct evconnlistener *listener, void *http)
  * The timers are the pretended latencies. They are set from the time that it
  * is, not from when the loop woke: NO_CACHE_TIME, or a reply would be early by
  * as long as the requests before it took to parse. PRECISE_TIMER: microseconds.
- * Edge-triggered events, which exchange.c needs, exist with epoll.
+ * Edge-triggered events, which exchange.c needs, exist with epoll. CHANGELIST:
+ * what evhttp changes and changes back within a turn the kernel never hears of.
  */
 static struct event_base *new_base(void)
 {
@@ -143,9 +144,10 @@ static struct event_base *new_base(void)
     if (!config)
         return NULL;
     if (event_config_require_features(config, EV_FEATURE_ET) == 0 &&
-        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
-                                          EVENT_BASE_FLAG_NO_CACHE_TIME |
-                                          EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+        event_config_set_flag(
+            config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_NO_CACHE_TIME |
+                        EVENT_BASE_FLAG_PRECISE_TIMER |
+                        EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
         base = event_base_new_with_config(config);
     event_config_free(config);
     return base;
