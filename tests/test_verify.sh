@@ -814,13 +814,13 @@ beside check 'much output of its own costs no points' chatty \
     'for (int i = 0; i < 20000; i++) printf("line %d of many\\n", i);'
 beside check 'a zero byte costs no points' chatty 'putchar(0);'
 beside check 'without sanitizers their checks are inconclusive' without_sanitizers
-beside check 'sanitizers that this compiler does not have are the machine'"'"'s' \
+beside check "sanitizers that this compiler does not have are the machine's" \
     spoilt_sanitizer 3 'there is no AddressSanitizer on this machine' \
     sed -i 's/=address,undefined/=nothing/' flags
-beside check 'a sanitized program that could not be tried to make is the machine'"'"'s' \
+beside check "a sanitized program that nobody could try to make is the machine's" \
     spoilt_sanitizer 3 'it could not be compiled with AddressSanitizer now' \
     sed -i 's/^[^ ]*/no-such-compiler/' flags
-beside check 'a sanitized program that does not link is the submission'"'"'s' \
+beside check "a sanitized program that does not link is the submission's" \
     spoilt_sanitizer 0 'it does not compile with -fsanitize=address' \
     ar d lib/libasync.a task.o
 beside check 'without packages an exercise that needs them is inconclusive' \
