@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct sitting {
     struct exam *exam;
@@ -131,6 +132,7 @@ static void make_sanitized(void *subject, struct text *nothing)
     struct exam *exam = subject;
 
     (void)nothing;
+    nice(10); /* nobody waits for it yet, and some checks look at the clock */
     build_sanitized(&exam->build);
 }
 

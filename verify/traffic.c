@@ -319,9 +319,10 @@ static void ask_for_waits(struct exam *exam, struct scenario *scenario,
         fault(scenario, i, wait);
         fault(scenario, i, "404"); /* so that it ends with that */
     }
-    /* Not all at one moment, or each would wait, too, for its turn. */
+    /* Not all at one moment, or each would wait, too, for its turn; and not for
+       long, or who has ten slots would wait for one. */
     text_add(&scenario->web.settings,
-             "fault=503 attempts=1-%d\nlatency=0..0.01\n", FAILURES);
+             "fault=503 attempts=1-%d\nlatency=0..0.005\n", FAILURES);
     asked(exam,
           "base_delay %s, max_retries %d; %d %ss fail %d times: each wait is "
           "twice the one before; %d are asked to wait %s",
@@ -435,8 +436,10 @@ bool waits_double(struct exam *exam,
         sight = try_waits(exam, scenario(exam, &settings), settings.base_delay);
         slow += sight == BACKOFF_SLOW;
         /* Long enough to be plain on a busy machine, and in a report; not so
-           long that who works in groups of 10 has to be stopped for it. */
-        settings.base_delay = 6 * SHORT_DELAY;
+           long that who works in groups of 10 has to be stopped for it. What
+           held up the machine once may not do so again. */
+        if (sight == BACKOFF_SLOW || i > 0)
+            settings.base_delay = 6 * SHORT_DELAY;
         if (exam->current->hangs > hangs)
             break; /* that costs seconds */
     }
