@@ -452,7 +452,7 @@ bool patiently(struct exam *exam,
     size_t hangs = exam->current->hangs;
 
     /* What had to be stopped costs seconds, and gets no more. */
-    for (int64_t ms = 100; ms <= 900 && exam->current->hangs == hangs; ms *= 3)
+    for (int64_t ms = 50; ms <= 800 && exam->current->hangs == hangs; ms *= 4)
         if (passes(exam, ms * MILLISECOND))
             return true;
     return false;

@@ -109,7 +109,7 @@ bool waits_double(struct exam *exam,
 bool slot_was_free(struct exam *exam, const struct run *run);
 
 /*
- * Whether it passes with some unit of time, each thrice the one before: for
+ * Whether it passes with some unit of time, each four times the one before: for
  * time limits that are short, of which a busy machine may need more. What is
  * wrong is so with each.
  */
