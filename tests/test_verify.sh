@@ -311,6 +311,20 @@ without_sanitizers() {
         grep -q '^Results: 0/1 tests passed$' "$report"
 }
 
+# Where the linker that is tried first is another program, which is stopped for
+# all that it says, the usual one links.
+linker_stopped() {
+    local linker
+    linker=$(readlink -f "$(command -v ld.gold)")
+    printf '#!/bin/sh\nexec yes >&2\n' >"$folder/linker"
+    chmod 755 "$folder/linker"
+    # shellcheck disable=SC2016 # the inner shell expands them
+    unshare -m sh -c 'mount --bind "$1" "$2" && shift 2 && exec "$@"' sh \
+        "$folder/linker" "$linker" "${judge[@]}" --sanitized "$SANITIZED" \
+        --submission solutions --exercise 2 >"$report" 2>&1
+    expect_status 0 && grep -q '^Results: 1/1 tests passed$' "$report"
+}
+
 # Whether it is the submission that cannot be sanitized, or nothing, or whether
 # it could not be tried. COMMAND spoils the parts; the report says WORDS.
 spoilt_sanitizer() { # STATUS WORDS COMMAND...
@@ -823,6 +837,9 @@ beside check "a sanitized program that nobody could try to make is the machine's
 beside check "a sanitized program that does not link is the submission's" \
     spoilt_sanitizer 0 'it does not compile with -fsanitize=address' \
     ar d lib/libasync.a task.o
+if command -v ld.gold >/dev/null && unshare -m true 2>/dev/null; then
+    beside check 'a linker that is stopped is not the only one' linker_stopped
+fi
 beside check 'without packages an exercise that needs them is inconclusive' \
     without_packages
 beside check "the web server's ledger and gate are out of reach" \

@@ -644,7 +644,8 @@ static enum outcome compile_plain(struct build *build)
         "-Wl,--wrap=ppoll", "-Wl,--wrap=select", "-Wl,--wrap=pselect"
 
 /* The linker that needs a third of the usual one's time, where there is one.
-   What it has to say nobody reads: the usual one says it again. */
+   What it has to say nobody reads, nor what it was stopped for: the usual one
+   says it again. */
 static enum outcome try_fast_linker(struct build *build, bool sanitized,
                                     const char **more, size_t n)
 {
@@ -657,6 +658,7 @@ static enum outcome try_fast_linker(struct build *build, bool sanitized,
     more[n] = NULL;
     missing = strstr(text_chars(&build->messages), "cannot find 'ld'") ||
               strstr(text_chars(&build->messages), "invalid linker name");
+    text_free(&build->problem);
     return outcome;
 }
 
@@ -686,7 +688,7 @@ static enum outcome link_program(struct build *build, bool sanitized)
     more[n++] = "-lpthread";
     more[n++] = "-lm";
     enum outcome outcome = try_fast_linker(build, sanitized, more, n);
-    if (outcome != BUILT && !build->problem.length)
+    if (outcome != BUILT)
         outcome = run_compiler(build, sanitized, more);
     if (outcome == REFUSED && !build->problem.length)
         explain_link_error(build);
