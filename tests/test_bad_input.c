@@ -42,7 +42,9 @@ static int use_it_later(void *job)
     ev("cancel %d", async_cancel(&kept));
     int err = async_await(&kept);
     ev("%d %s", err, async_errmsg(err));
-    return async_gather_all(tasks, 1);
+    err = async_gather_all(tasks, 1);
+    ev("%d %s", err, async_errmsg(err));
+    return 0;
 }
 
 static void a_handle_of_an_earlier_run(void **state)
@@ -50,7 +52,86 @@ static void a_handle_of_an_earlier_run(void **state)
     (void)state;
     TRACE(keep_a_handle, "");
     TRACE(use_it_later,
-          "0 cancel 0; 0 -22 the task belongs to another async_run");
+          "0 cancel 0; 0 -22 the task belongs to another async_run; "
+          "0 -22 tasks[0] belongs to another async_run");
+}
+
+/* A handle that is used in another thread, where the clock is a real one. */
+struct lent {
+    struct async_task task;
+    struct async_event returned;
+    char seen[4][ASYNC_ERRMSG_SIZE]; /* what each function said there */
+    int others[4];                   /* results of a task beside it */
+};
+
+static int one_turn(void *job)
+{
+    (void)job;
+    return async_yield();
+}
+
+static void note(struct lent *lent, int i, int err,
+                 const struct async_task *other)
+{
+    snprintf(lent->seen[i], sizeof lent->seen[i], "%d %s", err,
+             async_errmsg(err));
+    lent->others[i] = other ? other->err : 0;
+}
+
+/* With each function that waits for a handle, and with a task of its own beside
+   it. */
+static int use_it_there(void *job)
+{
+    struct lent *lent = job;
+    struct async_task tasks[2] = {lent->task};
+    size_t i;
+
+    note(lent, 0, async_await(&lent->task), NULL);
+    async_spawn(&tasks[1], one_turn, NULL);
+    note(lent, 1, async_gather(tasks, 2), &tasks[1]);
+    async_spawn(&tasks[1], one_turn, NULL);
+    note(lent, 2, async_gather_all(tasks, 2), &tasks[1]);
+    async_spawn(&tasks[1], one_turn, NULL);
+    note(lent, 3, async_wait_any(tasks, 2, &i), &tasks[1]);
+    async_reap(&lent->task, 1);
+    return 0;
+}
+
+static int run_there(void *job)
+{
+    return async_run(use_it_there, job);
+}
+
+static int wait_for_return(void *job)
+{
+    struct lent *lent = job;
+
+    return async_event_wait(&lent->returned);
+}
+
+static int lend_a_handle(void *job)
+{
+    struct lent lent = {0};
+    (void)job;
+
+    async_spawn(&lent.task, wait_for_return, &lent);
+    async_yield();
+    int err = async_to_thread(run_there, &lent);
+    for (int i = 0; !err && i < 4; i++)
+        ev("%s, %d", lent.seen[i], lent.others[i]);
+    async_event_set(&lent.returned);
+    ev("await %d", async_await(&lent.task));
+    return err;
+}
+
+static void a_handle_of_another_thread(void **state)
+{
+    (void)state;
+    TRACE(lend_a_handle, "0 -22 the task belongs to another async_run, 0; "
+                         "0 -22 tasks[0] belongs to another async_run, -1001; "
+                         "0 -22 tasks[0] belongs to another async_run, 0; "
+                         "0 -22 tasks[0] belongs to another async_run, -1001; "
+                         "0 await 0");
 }
 
 static int copy_a_handle(void *job)
@@ -334,6 +415,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_handle_of_an_earlier_run),
+        cmocka_unit_test(a_handle_of_another_thread),
         cmocka_unit_test(a_copied_handle),
         cmocka_unit_test(a_task_awaited_twice),
         cmocka_unit_test(a_task_that_has_returned_keeps_its_result),

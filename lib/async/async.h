@@ -91,10 +91,9 @@ typedef int async_fn(void *job);
  * A coroutine that was started and runs by itself. The memory is the caller's,
  * often a local array, and need not be initialised before async_spawn. All
  * zeroes ({0}) is a task that was never spawned: to await it is an error,
- * -EINVAL, and so it is with a task of an async_run that has returned. Until it
- * has been awaited, its memory must stay where it is, and must not be spawned
- * into again.
- * [asyncio.Task]
+ * -EINVAL, and so it is with a task of another async_run, also of one in
+ * another thread; that task goes on. Until it has been awaited, its memory must
+ * stay where it is, and must not be spawned into again. [asyncio.Task]
  */
 struct async_task {
     int err; /* out: ASYNC_EINPROGRESS until awaited, then its result */

@@ -18,12 +18,13 @@ struct gather {
     struct async_wait wait;
     struct async_task *tasks;
     size_t n;
-    size_t left;               /* tasks that have not ended yet */
-    bool stop_on_failure;      /* async_gather, as against async_gather_all */
-    bool reaping;              /* async_reap: see there */
-    bool stopped;              /* the rest has been cancelled */
-    bool cancelled;            /* the gathering task was */
-    struct async_task *failed; /* the earliest failure */
+    size_t left;                 /* tasks that have not ended yet */
+    bool stop_on_failure;        /* async_gather, as against async_gather_all */
+    bool reaping;                /* async_reap: see there */
+    bool stopped;                /* the rest has been cancelled */
+    bool cancelled;              /* the gathering task was */
+    struct async_task *failed;   /* the earliest failure */
+    struct async_task *stranger; /* belongs to another async_run */
     struct async_callback failure; /* a turn after it: stops the rest */
     struct async_callback end;     /* a turn after the last end */
 };
@@ -35,7 +36,8 @@ static void stop(struct gather *gather)
         return;
     gather->stopped = true;
     for (size_t i = 0; i < gather->n; i++)
-        async_cancel(&gather->tasks[i]);
+        if (!async_is_of_others(&gather->tasks[i]))
+            async_cancel(&gather->tasks[i]);
 }
 
 static void stop_rest(struct async_callback *failure)
@@ -126,7 +128,9 @@ static size_t watch_all(struct gather *gather)
             continue;
         }
         had_ended = true;
-        if (record ? record->result : task->err)
+        if (!record && async_is_of_others(task))
+            gather->stranger = task;
+        if (gather->stranger == task || (record ? record->result : task->err))
             fail(gather, task);
     }
     /* What has ended already is told a turn later, too. */
@@ -219,6 +223,9 @@ static int wait_for_all(struct gather *gather, const char *caller)
             async_collect(&gather->tasks[i]);
     if (err || gather->cancelled)
         return err ? err : ASYNC_ECANCELED;
+    if (gather->stranger)
+        return async_raise(-EINVAL, "tasks[%zu] belongs to another async_run",
+                           (size_t)(gather->stranger - gather->tasks));
     return unwatched ? ASYNC_ENOMEM : 0;
 }
 

@@ -198,14 +198,12 @@ bool async_is_of_others(const struct async_task *task)
            handle->record != &failed && !(async_loop && is_of_run(handle));
 }
 
-/* Why the handle has no record of its own. */
+/* Why the handle, one of this run, has no record of its own. */
 static const char *why_stale(const struct async_private_task *handle)
 {
-    if (!handle->record)
-        return "the task was never spawned";
-    if (!is_of_run(handle))
-        return "the task belongs to another async_run";
-    return "the task was awaited through a copy of its struct async_task";
+    return handle->record
+               ? "the task was awaited through a copy of its struct async_task"
+               : "the task was never spawned";
 }
 
 struct async_coroutine *async_record_of(struct async_task *task)
@@ -215,7 +213,8 @@ struct async_coroutine *async_record_of(struct async_task *task)
 
     if (is_of_run(handle) && record->serial == handle->serial)
         return record;
-    if (record != &collected && record != &failed)
+    /* Others' handles are left as they are: their loop may be at work. */
+    if (record != &collected && record != &failed && !async_is_of_others(task))
         async_fail(task, -EINVAL, why_stale(handle));
     return NULL;
 }
@@ -238,6 +237,8 @@ int async_collect(struct async_task *task)
 {
     struct async_coroutine *record = async_record_of(task);
 
+    if (!record && async_is_of_others(task))
+        return async_raise(-EINVAL, "the task belongs to another async_run");
     /* If it runs, the handle was spawned into again under a waiter's eyes. */
     if (record && record->state == ASYNC_ENDED) {
         task->err = record->result;

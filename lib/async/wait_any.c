@@ -142,6 +142,11 @@ int async_wait_any(struct async_task *tasks, size_t n, size_t *i)
             return err;
         }
     }
+    if (async_is_of_others(&tasks[next])) {
+        async_reap(tasks, n);
+        return async_raise(-EINVAL, "tasks[%zu] belongs to another async_run",
+                           next);
+    }
     async_collect(&tasks[next]);
     *i = next;
     return 0;
