@@ -115,8 +115,9 @@ static int lend_a_handle(void *job)
     (void)job;
 
     async_spawn(&lent.task, wait_for_return, &lent);
-    async_yield();
-    int err = async_to_thread(run_there, &lent);
+    int err = async_yield();
+    if (!err)
+        err = async_to_thread(run_there, &lent);
     for (int i = 0; !err && i < 4; i++)
         ev("%s, %d", lent.seen[i], lent.others[i]);
     async_event_set(&lent.returned);
