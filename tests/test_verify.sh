@@ -311,6 +311,22 @@ without_sanitizers() {
         grep -q '^Results: 0/1 tests passed$' "$report"
 }
 
+low_limit() {
+    (
+        ulimit -f 1000
+        said 3 'limits are too low to compile and run programs: ulimit -Hf' \
+            --submission solutions --exercise 2
+    )
+}
+
+# shellcheck disable=SC2016 # the inner shell expands them
+small_disk() {
+    unshare -m sh -c 'mount -t tmpfs -o size=4m none "$1" && shift && exec "$@"' \
+        sh "$TMPDIR" "${judge[@]}" --submission solutions --exercise 2 \
+        >"$report" 2>&1
+    expect_status 3 && grep -q '32 MiB and 128 files are needed' "$report"
+}
+
 # Where the linker that is tried first is another program, which is stopped for
 # all that it says, the usual one links.
 linker_stopped() {
@@ -837,6 +853,10 @@ beside check "a sanitized program that nobody could try to make is the machine's
 beside check "a sanitized program that does not link is the submission's" \
     spoilt_sanitizer 0 'it does not compile with -fsanitize=address' \
     ar d lib/libasync.a task.o
+beside check "a shell's limits do not decide" low_limit
+if unshare -m true 2>/dev/null; then
+    beside check 'a disk that is too small' small_disk
+fi
 if command -v ld.gold >/dev/null && unshare -m true 2>/dev/null; then
     beside check 'a linker that is stopped is not the only one' linker_stopped
 fi

@@ -328,7 +328,9 @@ static enum outcome run(struct build *build, bool sanitized, char *const *words)
     if (status == 0)
         return BUILT;
     /* 126 and 127 are env's: there is no such compiler. */
-    return stalled || status == 126 || status == 127 ? NOT_BUILT : REFUSED;
+    if (stalled || status == 126 || status == 127)
+        return NOT_BUILT;
+    return folder_has_room(build->folder.chars) ? REFUSED : NOT_BUILT;
 }
 
 static void add_packages(struct words *words, const struct build *build,

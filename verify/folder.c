@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { FILE_MAX_BYTES = 256 * 1024 * 1024 };
@@ -150,6 +151,19 @@ static void remember(struct path path)
     registered = true;
 }
 
+enum { ROOM_MIB = 32, ROOM_FILES = 128 };
+
+bool folder_has_room(const char *path)
+{
+    struct statvfs disk;
+
+    if (statvfs(path, &disk))
+        return false;
+    /* Some kinds of disk do not count files. */
+    return disk.f_bavail >= ROOM_MIB * (1024 * 1024 / disk.f_frsize) &&
+           (disk.f_files == 0 || disk.f_favail >= ROOM_FILES);
+}
+
 struct path folder_open(void)
 {
     const char *tmp = getenv("TMPDIR");
@@ -163,6 +177,12 @@ struct path folder_open(void)
             "  Set TMPDIR to a folder that can be written to.",
             tmp, strerror(errno));
     remember(path);
+    if (!folder_has_room(path.chars))
+        die(EXIT_MACHINE,
+            "no room on the disk of %s\n"
+            "  %d MiB and %d files are needed: set TMPDIR to a folder "
+            "elsewhere.",
+            tmp, ROOM_MIB, ROOM_FILES);
     return path;
 }
 

@@ -6,6 +6,8 @@
 
 #include "text.h"
 
+#include <stdbool.h>
+
 /* A path as a value: path_in(a, b).chars lives as long as the expression. */
 struct path {
     char chars[1024];
@@ -18,6 +20,10 @@ struct path path_in(const char *folder, const char *name);
  * All of these give up, EXIT_MACHINE, if they cannot be done.
  */
 struct path folder_open(void);
+
+/* Whether there is room on its disk for what a submission is compiled into. */
+bool folder_has_room(const char *path);
+
 void folder_make(struct path path);
 
 /* The same, in place of whatever is there; returns false if somebody who may
