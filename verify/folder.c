@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,8 +161,34 @@ bool folder_has_room(const char *path)
     if (statvfs(path, &disk))
         return false;
     /* Some kinds of disk do not count files. */
-    return disk.f_bavail >= ROOM_MIB * (1024 * 1024 / disk.f_frsize) &&
+    return (uint64_t)disk.f_bavail * disk.f_frsize >> 20 >= ROOM_MIB &&
            (disk.f_files == 0 || disk.f_favail >= ROOM_FILES);
+}
+
+static bool runs_programs(const char *path)
+{
+#ifdef ST_NOEXEC
+    struct statvfs disk;
+
+    return statvfs(path, &disk) == 0 && !(disk.f_flag & ST_NOEXEC);
+#else
+    (void)path;
+    return true;
+#endif
+}
+
+/* Why nothing can be built and run in the folder; NULL if it can. */
+static const char *unfit(const char *path)
+{
+    static char why[80];
+
+    if (!runs_programs(path))
+        return "is mounted noexec: no program runs there";
+    if (folder_has_room(path))
+        return NULL;
+    snprintf(why, sizeof why, "is full: %d MiB and %d files are needed",
+             ROOM_MIB, ROOM_FILES);
+    return why;
 }
 
 struct path folder_open(void)
@@ -177,12 +204,10 @@ struct path folder_open(void)
             "  Set TMPDIR to a folder that can be written to.",
             tmp, strerror(errno));
     remember(path);
-    if (!folder_has_room(path.chars))
-        die(EXIT_MACHINE,
-            "no room on the disk of %s\n"
-            "  %d MiB and %d files are needed: set TMPDIR to a folder "
-            "elsewhere.",
-            tmp, ROOM_MIB, ROOM_FILES);
+    const char *why = unfit(path.chars);
+    if (why)
+        die(EXIT_MACHINE, "the disk of %s\n  %s. Set TMPDIR to another folder.",
+            tmp, why);
     return path;
 }
 
