@@ -451,8 +451,11 @@ static void keep_warnings(struct build *build)
         n = strcspn(line, "\n");
         n += line[n] == '\n';
         bool own = strncmp(line, name, strlen(name)) == 0;
+        /* Of what the compiler itself has written, and the student never saw.
+         */
+        bool theirs = strncmp(line, "plain/", 6) == 0;
 
-        if (memmem(line, n, " warning: ", 10)) {
+        if (!theirs && memmem(line, n, " warning: ", 10)) {
             text_add_bytes(&kept, line, n);
             elsewhere = !own;
         } else if (elsewhere && own && memmem(line, n, " note: in exp", 13)) {
@@ -534,6 +537,14 @@ static void explain_compile_error(struct build *build)
                  "such a program crashes, and so it is not run: is there a & "
                  "or a * too many or too few, or are two arguments "
                  "exchanged? A coroutine is int f(void *job)");
+    } else if (is_first_error(build, "in function returning void") ||
+               is_first_error(build, "should not return a value")) {
+        text_add(&build->problem,
+                 "a function that is void returns something (%s.c:%d)", name,
+                 line);
+        text_add(&build->likely,
+                 "a coroutine is int f(void *job): what it returns is 0 or an "
+                 "error");
     } else if (is_first_error(build, "return-type]")) {
         text_add(&build->problem,
                  "a function that is to return an int ends without return "
