@@ -5,6 +5,8 @@
  */
 #include "trace.h"
 
+#include "async/async_loop.h"
+
 #include <errno.h>
 #include <math.h>
 
@@ -263,6 +265,33 @@ static void sleeps_of_no_length(void **state)
     TRACE(sleep_numbers, "0 0; 0 0; 0 0; 0 0; 0 -22; 0 0; 0 0");
 }
 
+/* No event after it: the clock flows while a descriptor is waited for. */
+static int end_of_time(void *job)
+{
+    const double numbers[] = {1e9, 5e9, 1e10, 1e300};
+    int ends[2];
+    (void)job;
+
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        ev("%d", async_wait_for(quick, NULL, numbers[i]));
+    async_block(1e300);
+    async_block(1e300);
+    double now = async_now();
+    if (pipe(ends))
+        return -errno;
+    int err = async_wait_writable(ends[1]);
+    close(ends[0]);
+    close(ends[1]);
+    return err ? err : now > 4e9 && async_now() >= now ? 0 : -ERANGE;
+}
+
+static void the_clock_has_an_end(void **state)
+{
+    (void)state;
+    TRACE(end_of_time, "0 0; 0 0; 0 0; 0 0");
+    async_keep_time(NULL); /* the next test's begins anew */
+}
+
 static int raise_oddly(void *job)
 {
     (void)job;
@@ -422,6 +451,7 @@ int main(void)
         cmocka_unit_test(a_task_that_has_returned_keeps_its_result),
         cmocka_unit_test(a_job_may_be_freed_by_its_coroutine),
         cmocka_unit_test(sleeps_of_no_length),
+        cmocka_unit_test(the_clock_has_an_end),
         cmocka_unit_test(errors_of_any_number),
         cmocka_unit_test(a_shield_holds_a_cancellation_back),
         cmocka_unit_test(shields_nest),

@@ -523,6 +523,14 @@ static void the_axis_has_the_unit_that_fits(void **state)
     }
 }
 
+static void a_picture_wider_than_time_has_an_axis(void **state)
+{
+    (void)state;
+    setenv("COLUMNS", "40", 1);
+    draw(nothing, 1e300);
+    HAS("\n               0 d      20000 d 40000 d\n");
+}
+
 static void a_run_of_no_time_has_an_axis(void **state)
 {
     (void)state;
@@ -657,6 +665,7 @@ int main(void)
         TEST(colours_are_for_terminals),
         TEST(a_terminal_is_filled),
         TEST(the_axis_has_the_unit_that_fits),
+        TEST(a_picture_wider_than_time_has_an_axis),
         TEST(a_run_of_no_time_has_an_axis),
         TEST(many_tasks_are_folded),
         TEST(a_few_more_tasks_are_not),

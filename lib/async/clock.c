@@ -81,10 +81,9 @@ static void set_clock(void)
     thread_clock.since = real_now();
 }
 
-/* INT64_MAX, which is some 292 years, stands for whatever is longer. */
 static int64_t rounded(double ns)
 {
-    return ns < (double)INT64_MAX ? (int64_t)ns : INT64_MAX;
+    return ns < (double)ASYNC_LATEST ? (int64_t)ns : INT64_MAX;
 }
 
 int64_t async_now_ns(void)
@@ -96,8 +95,8 @@ int64_t async_now_ns(void)
 
     int64_t passed = real_now() - thread_clock.since;
     if (thread_clock.speed != 1)
-        passed = (int64_t)((double)passed * thread_clock.speed);
-    return thread_clock.base + passed;
+        passed = rounded((double)passed * thread_clock.speed);
+    return thread_clock.base + (passed < ASYNC_LATEST ? passed : ASYNC_LATEST);
 }
 
 double async_now(void)
@@ -170,10 +169,11 @@ void async_keep_time(struct async_time_keeper *keeper)
 int64_t async_deadline_after(double seconds)
 {
     int64_t now = async_now_ns();
+    double ns = seconds * NS_PER_SECOND;
 
-    if (seconds >= (double)(INT64_MAX - now) / NS_PER_SECOND)
+    if (ns >= (double)(ASYNC_LATEST - now))
         return INT64_MAX;
-    int64_t wait = llround(seconds * NS_PER_SECOND);
+    int64_t wait = llround(ns);
     /* What is left of a wait may be less than a nanosecond: who sleeps until
        some time is there would sleep for ever if the clock stood still. */
     return now + (seconds > 0 && wait == 0 ? 1 : wait);
@@ -191,7 +191,7 @@ void async_block(double seconds)
         return;
     }
     if (!thread_clock.flows) {
-        async_clock_jump(deadline);
+        async_clock_jump(deadline < ASYNC_LATEST ? deadline : ASYNC_LATEST);
         return;
     }
     for (int64_t left; (left = deadline - async_now_ns()) > 0;) {

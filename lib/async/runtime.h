@@ -266,6 +266,10 @@ struct async_timers {
     uint64_t sequence;
 };
 
+/* No clock goes beyond that, which is some 146 years: sums of two times still
+   fit into 64 bits. What is later never comes, and is INT64_MAX. */
+#define ASYNC_LATEST (INT64_MAX / 2)
+
 /* Nanoseconds from seconds: INT64_MAX if they never pass. */
 int64_t async_deadline_after(double seconds);
 

@@ -538,7 +538,8 @@ static void draw(const struct timeline *timeline)
 {
     const struct history *history = &timeline->history;
     double took = (double)(history->now - history->begin);
-    double length = fmax(timeline->seconds * NS_PER_SECOND, took);
+    double length = fmin(fmax(timeline->seconds * NS_PER_SECOND, took),
+                         (double)(ASYNC_LATEST - history->begin));
     int width = page_width(stdout);
     struct page page = {
         .file = stdout,
