@@ -1,9 +1,10 @@
 /*
- * test_sync.c - events and queues, on the virtual clock.
+ * test_sync.c - events, queues and semaphores, on the virtual clock.
  */
 #include "trace.h"
 
 #include <errno.h>
+#include <limits.h>
 
 static void *name(const char *text)
 {
@@ -273,6 +274,27 @@ static void a_queue_keeps_order_and_no_memory(void **state)
     TRACE(many_items, expected);
 }
 
+/* ---- Semaphores -------------------------------------------------------- */
+
+static int signal_often(void *job)
+{
+    struct async_semaphore semaphore = {0};
+    (void)job;
+
+    async_semaphore_release(&semaphore);
+    ev("%d", semaphore.permits);
+    semaphore.permits = INT_MAX; /* as if it had been released so often */
+    async_semaphore_release(&semaphore);
+    ev("%d left", INT_MAX - semaphore.permits);
+    return async_semaphore_acquire(&semaphore);
+}
+
+static void a_signal_is_given_as_often_as_can_be_counted(void **state)
+{
+    (void)state;
+    TRACE(signal_often, "0 1; 0 0 left");
+}
+
 /* ---- Outside ----------------------------------------------------------- */
 
 static void set_and_close_work_outside(void **state)
@@ -299,6 +321,7 @@ int main(void)
         cmocka_unit_test(a_cancelled_getter_holds_no_item),
         cmocka_unit_test(a_cancelled_putter_passes_its_room_on),
         cmocka_unit_test(a_queue_keeps_order_and_no_memory),
+        cmocka_unit_test(a_signal_is_given_as_often_as_can_be_counted),
         cmocka_unit_test(set_and_close_work_outside),
     };
 

@@ -7,6 +7,7 @@
 #include "async/runtime.h"
 
 #include <errno.h>
+#include <limits.h>
 
 /* ---- Lines ------------------------------------------------------------- */
 
@@ -109,13 +110,14 @@ static int wait_for_permit(struct async_semaphore *semaphore)
 }
 
 /* The first use: how many permits it was written down with. None at all is a
-   signal, which may be given any number of times. */
+   signal, which may be given as often as can be counted. */
 static void begin(struct async_semaphore *semaphore)
 {
     if (semaphore->async_private.begun)
         return;
     semaphore->async_private.begun = true;
-    semaphore->async_private.limit = semaphore->permits;
+    semaphore->async_private.limit =
+        semaphore->permits ? semaphore->permits : INT_MAX;
 }
 
 int async_semaphore_acquire(struct async_semaphore *semaphore)
@@ -139,8 +141,7 @@ int async_semaphore_acquire(struct async_semaphore *semaphore)
 void async_semaphore_release(struct async_semaphore *semaphore)
 {
     begin(semaphore);
-    int limit = semaphore->async_private.limit;
-    if (limit && semaphore->permits >= limit) {
+    if (semaphore->permits >= semaphore->async_private.limit) {
         if (!semaphore->async_private.over_released)
             async_report_over_release();
         semaphore->async_private.over_released = true;
