@@ -245,9 +245,10 @@ int async_wait_any(struct async_task *tasks, size_t n,
 /*
  * Cancels those of the n tasks that still run, and waits for them: the way out
  * of a function that spawned tasks and cannot wait for their results. Skips
- * tasks that have ended and tasks that were never spawned ({0}). It suspends,
- * but has no error: if the caller is cancelled meanwhile, its next suspending
- * call says so.
+ * tasks that have ended and tasks that were never spawned ({0}); those of
+ * another async_run are left as they are, and reported. It suspends, but has no
+ * error: if the caller is cancelled meanwhile, its next suspending call says
+ * so.
  */
 void async_reap(struct async_task *tasks, size_t n);
 

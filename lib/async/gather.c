@@ -32,12 +32,20 @@ struct gather {
 /* Once only: a second cancellation would interrupt their cleanup. */
 static void stop(struct gather *gather)
 {
+    bool others = false;
+
     if (gather->stopped)
         return;
     gather->stopped = true;
-    for (size_t i = 0; i < gather->n; i++)
-        if (!async_is_of_others(&gather->tasks[i]))
+    for (size_t i = 0; i < gather->n; i++) {
+        if (async_is_of_others(&gather->tasks[i]))
+            others = true;
+        else
             async_cancel(&gather->tasks[i]);
+    }
+    /* async_gather and async_gather_all return an error. */
+    if (others && gather->reaping)
+        async_report_cancelled_elsewhere();
 }
 
 static void stop_rest(struct async_callback *failure)

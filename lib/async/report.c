@@ -180,8 +180,8 @@ void async_report_cancelled_elsewhere(void)
           "another\n  async_run",
           file);
     print_place(file, async_place);
-    fputs(".\n  Nothing was done. Let the task that called async_to_thread() "
-          "cancel it when it\n  goes on.\n",
+    fputs(".\n  It was left as it is. Let the task that called "
+          "async_to_thread() cancel it when\n  that goes on.\n",
           file);
 }
 
