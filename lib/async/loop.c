@@ -270,7 +270,9 @@ static int open_loop(struct async_loop *loop)
         return err;
     queue_init(&loop->ready);
     queue_init(&loop->turn);
-    loop->first_serial = ++runs << ASYNC_SERIAL_BITS;
+    do /* never 0, also when the numbers begin anew */
+        loop->first_serial = ++runs << ASYNC_SERIAL_BITS;
+    while (!loop->first_serial);
     raise_descriptor_limit();
     signal(SIGPIPE, SIG_IGN);
     async_loop = loop;

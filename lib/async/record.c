@@ -176,6 +176,7 @@ void async_fail(struct async_task *task, int err, const char *text)
     task->err = err;
     snprintf(task->errmsg, sizeof task->errmsg, "%s", text);
     task->async_private.record = &failed;
+    task->async_private.serial = 0;
 }
 
 bool async_is_collected(const struct async_task *task)
