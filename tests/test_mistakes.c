@@ -1107,6 +1107,59 @@ static void a_task_cancelled_in_another_thread(void **state)
     assert_said("awaited: 0\n");
 }
 
+/* ---- Who leaves without a word ---------------------------------------- */
+
+static int owns_memory(void *job)
+{
+    double *seconds = malloc(sizeof *seconds);
+    (void)job;
+
+    if (!seconds)
+        return -ENOMEM;
+    *seconds = 1;
+    int err = async_sleep(*seconds);
+    free(seconds);
+    return err;
+}
+
+static int leaves(void *job)
+{
+    int err = async_yield();
+    (void)job;
+
+    if (!err)
+        exit(7);
+    return err;
+}
+
+static int exit_in_a_task(void *job)
+{
+    struct async_task *tasks = calloc(20, sizeof *tasks);
+    (void)job;
+
+    if (!tasks)
+        return -ENOMEM;
+    for (int i = 0; i < 20; i++)
+        async_spawn(&tasks[i], i < 19 ? owns_memory : leaves, NULL);
+    int err = async_gather(tasks, 20);
+    free(tasks);
+    return err;
+}
+
+static int exit_in_a_task_program(void)
+{
+    return async_main(exit_in_a_task, NULL);
+}
+
+/* What the tasks hold at that moment is not lost: LeakSanitizer says nothing.
+ */
+static void a_program_that_ends_in_a_task(void **state)
+{
+    (void)state;
+    assert_exits(exit_in_a_task_program, 7);
+    assert_string_equal(output, "");
+}
+
 /* ---- Who keeps the thread ---------------------------------------------- */
 
 static int held_line;
@@ -1463,6 +1516,7 @@ int main(void)
         cmocka_unit_test(a_task_that_gathers_itself),
         cmocka_unit_test(an_event_set_in_another_thread),
         cmocka_unit_test(a_task_cancelled_in_another_thread),
+        cmocka_unit_test(a_program_that_ends_in_a_task),
 #ifndef ASYNC_ASAN
         cmocka_unit_test(a_lost_frame_aborts),
         cmocka_unit_test(a_lost_job_aborts),

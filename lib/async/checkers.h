@@ -23,6 +23,7 @@
 #if defined(ASYNC_ASAN)
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+#include <sanitizer/lsan_interface.h>
 #elif defined(ASYNC_TSAN)
 #include <sanitizer/tsan_interface.h>
 #endif

@@ -253,6 +253,36 @@ static void raise_descriptor_limit(void)
     }
 }
 
+#ifdef ASYNC_ASAN
+/*
+ * exit() in a task: LeakSanitizer looks for pointers on the stack on which that
+ * was called, and knows of no other; what only the others point to would be
+ * reported.
+ */
+static void show_stacks(void)
+{
+    struct async_loop *loop = async_loop;
+
+    if (!loop)
+        return;
+    if (loop->context.size)
+        __lsan_register_root_region(loop->context.bottom, loop->context.size);
+    async_stacks_show(&loop->stacks);
+}
+
+static void prepare_for_exit(void)
+{
+    static atomic_flag done = ATOMIC_FLAG_INIT;
+
+    if (!atomic_flag_test_and_set(&done))
+        atexit(show_stacks);
+}
+#else
+static void prepare_for_exit(void)
+{
+}
+#endif
+
 static void observe(struct async_loop *loop, struct async_observer *observer)
 {
     if (!observer)
@@ -274,6 +304,7 @@ static int open_loop(struct async_loop *loop)
         loop->first_serial = ++runs << ASYNC_SERIAL_BITS;
     while (!loop->first_serial);
     raise_descriptor_limit();
+    prepare_for_exit();
     signal(SIGPIPE, SIG_IGN);
     async_loop = loop;
     err = async_signals_open(loop);

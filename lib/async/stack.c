@@ -166,6 +166,25 @@ bool async_stack_overflowed(const struct async_stacks *stacks,
            (uintptr_t)address - (uintptr_t)stack->bottom < stacks->guard_size;
 }
 
+void async_stacks_show(const struct async_stacks *stacks)
+{
+#ifdef ASYNC_ASAN
+    const struct async_stack_slab *slab = stacks->slabs;
+
+    for (; slab; slab = slab->next) {
+        const char *end =
+            slab == stacks->slabs ? stacks->unused : slab->memory + slab->size;
+
+        /* It would read the guards, too. */
+        for (char *at = slab->memory; at < end; at += ASYNC_STACK_SIZE)
+            __lsan_register_root_region(at + stacks->guard_size,
+                                        ASYNC_STACK_SIZE - stacks->guard_size);
+    }
+#else
+    (void)stacks;
+#endif
+}
+
 /* Whoever gets these addresses next must not inherit our marks. There is a byte
    of them for eight of ours, most of them never touched: whole pages are given
    back, and read as zero again. */

@@ -56,6 +56,10 @@ bool async_stack_overflowed(const struct async_stacks *stacks,
                             const struct async_stack *stack,
                             const void *address);
 
+/* For LeakSanitizer: what the stacks point to is in use. Before the program
+   ends, and only then. */
+void async_stacks_show(const struct async_stacks *stacks);
+
 /* Gives all of them back to the system. */
 void async_stacks_free(struct async_stacks *stacks);
 
