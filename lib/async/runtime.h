@@ -357,6 +357,14 @@ static inline struct async_coroutine *async_current(void)
     return async_loop ? async_loop->current : NULL;
 }
 
+/* Where the calling function's frame begins; clang's __builtin_dwarf_cfa() is
+   the frame pointer on aarch64. */
+#if defined(__clang__) && defined(__aarch64__)
+#define ASYNC_FRAME() ((uintptr_t)__builtin_sponentry())
+#else
+#define ASYNC_FRAME() ((uintptr_t)__builtin_dwarf_cfa())
+#endif
+
 /*
  * The same, for a function of the API: NULL, and a report that names it, if
  * none runs. What lies below that function's frame belongs to functions which
@@ -373,7 +381,7 @@ async_current_for(const char *caller)
     if (!task)
         async_report_outside(caller);
     else if (task->last_child)
-        async_check_frames(task, (uintptr_t)__builtin_dwarf_cfa());
+        async_check_frames(task, ASYNC_FRAME());
     return task;
 }
 
