@@ -161,6 +161,26 @@ static void a_copied_handle(void **state)
         "copy of its struct async_task; 100 cancel: 0");
 }
 
+static int gather_a_copy(void *job)
+{
+    struct async_task tasks[2];
+    char name[] = "task";
+
+    async_spawn(&tasks[0], sleeper, name);
+    tasks[1] = tasks[0];
+    int err = async_gather(tasks, 2);
+    ev("%d %s", err, async_errmsg(err));
+    (void)job;
+    return tasks[0].err;
+}
+
+static void a_copy_gathered_beside_its_original(void **state)
+{
+    (void)state;
+    TRACE(gather_a_copy, "100 task: success; 100 -22 the task was awaited "
+                         "through a copy of its struct async_task");
+}
+
 static int await_twice(void *job)
 {
     struct async_task task;
@@ -447,6 +467,7 @@ int main(void)
         cmocka_unit_test(a_handle_of_an_earlier_run),
         cmocka_unit_test(a_handle_of_another_thread),
         cmocka_unit_test(a_copied_handle),
+        cmocka_unit_test(a_copy_gathered_beside_its_original),
         cmocka_unit_test(a_task_awaited_twice),
         cmocka_unit_test(a_task_that_has_returned_keeps_its_result),
         cmocka_unit_test(a_job_may_be_freed_by_its_coroutine),

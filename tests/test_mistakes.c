@@ -658,7 +658,6 @@ static void stack_overflow(void **state)
     assert_said("stack overflow in task overflow, spawned at ");
 }
 
-/* Runs it where every other signal is blocked. */
 static int overflow_in_to_thread(void *job)
 {
     return async_run(spawn_overflow, job);

@@ -100,6 +100,33 @@ static void results_and_errors_come_back_from_threads(void **state)
                          "0 0 -1 is negative");
 }
 
+/* What another program that is started there could not be stopped by. */
+static int count_blocked_signals(void *count)
+{
+    sigset_t blocked;
+
+    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+    for (int number = 1; number < 32; number++)
+        *(int *)count += sigismember(&blocked, number) == 1;
+    return 0;
+}
+
+static int look_at_signals(void *job)
+{
+    int count = 0;
+    (void)job;
+
+    int err = async_to_thread(count_blocked_signals, &count);
+    ev("%d, %d blocked", err, count);
+    return err;
+}
+
+static void a_thread_blocks_no_signal(void **state)
+{
+    (void)state;
+    TRACE(look_at_signals, "0 0, 0 blocked");
+}
+
 static int run_beside(void *job)
 {
     struct gate gate = GATE;
@@ -523,6 +550,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_and_errors_come_back_from_threads),
+        cmocka_unit_test(a_thread_blocks_no_signal),
         cmocka_unit_test(others_run_meanwhile),
         cmocka_unit_test(a_virtual_clock_flows_beside_a_thread),
         cmocka_unit_test(a_cancelled_thread_is_waited_for),

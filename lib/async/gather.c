@@ -226,9 +226,14 @@ static int wait_for_all(struct gather *gather, const char *caller)
         int later = wait_for_unwatched(gather, caller);
         err = err ? err : later;
     }
-    for (size_t i = 0; i < gather->n; i++)
-        if (gather->tasks[i].async_private.record)
-            async_collect(&gather->tasks[i]);
+    for (size_t i = 0; i < gather->n; i++) {
+        struct async_task *task = &gather->tasks[i];
+
+        /* One that was awaited meanwhile, through a copy, fails only now. */
+        if (task->async_private.record && async_collect(task) &&
+            !gather->failed)
+            gather->failed = task;
+    }
     if (err || gather->cancelled)
         return err ? err : ASYNC_ECANCELED;
     if (gather->stranger)

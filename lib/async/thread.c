@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -181,18 +180,10 @@ void async_threads_close(struct async_loop *loop)
 static int add_thread(struct async_threads *threads)
 {
     pthread_t *thread = &threads->threads[threads->count];
-    sigset_t all, before;
 
     if (threads->count == threads->most)
         return 0;
-    /* Signals are the main thread's, except those that a thread brings upon
-       itself: blocked, they would end the program without a word. */
-    sigfillset(&all);
-    sigdelset(&all, SIGSEGV);
-    sigdelset(&all, SIGBUS);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     int err = pthread_create(thread, NULL, work, threads);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     threads->count += !err;
     return threads->count ? 0 : -err;
 }
