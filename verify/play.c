@@ -228,7 +228,10 @@ static bool have_sanitized(struct exam *exam)
 {
     enum outcome outcome = sanitized_build(exam);
 
-    if (outcome == REFUSED && build_sanitizers_work(&exam->build)) {
+    if (outcome != BUILT && build_lacks_room(&exam->build)) {
+        give_up(exam, INCONCLUSIVE, "there is no room left in %s; set TMPDIR",
+                exam->build.folder.chars);
+    } else if (outcome == REFUSED && build_sanitizers_work(&exam->build)) {
         saw(exam, "it does not compile with -fsanitize=address");
         likely(exam, "it does on purpose something else there");
     } else if (outcome == REFUSED) {
@@ -276,6 +279,15 @@ static char *asan_options(const struct exam *exam, bool sanitized)
                : "ASAN_OPTIONS=leak_check_at_exit=0";
 }
 
+/* Where nothing has begun, all that was said is the sandbox's own. */
+static void explain_sandbox(struct exam *exam, const struct text *said)
+{
+    const char *line = text_chars(said);
+
+    give_up(exam, INCONCLUSIVE, "its sandbox could not be made in %s: %.*s",
+            exam->build.folder.chars, (int)strcspn(line, "\n"), line);
+}
+
 /* One try. Returns whether the program was run, or could have been but for what
    it did itself. */
 static bool try_once(struct exam *exam, struct played *played)
@@ -308,7 +320,7 @@ static bool try_once(struct exam *exam, struct played *played)
     else if (played->run.process.ending == STALLED)
         give_up(exam, INCONCLUSIVE, "the machine stood still");
     else if (played->run.process.ending == NOT_BEGUN)
-        give_up(exam, INCONCLUSIVE, "its sandbox could not be made");
+        explain_sandbox(exam, &played->run.process.err.kept);
     else if (played->run.trouble == SERVER_LOST && !played->run.traffic.ready)
         give_up(exam, INCONCLUSIVE, "the judge's web server does not run here");
     else
