@@ -435,6 +435,42 @@ full_disk() {
     [ $? -eq 3 ] && grep -q '^verify: cannot write the report: ' "$report"
 }
 
+# A limit that a right submission would run into is told before. WORDS: which.
+limited() { # WORDS ULIMIT-OPTION...
+    (ulimit "${@:2}" && exec "${judge[@]}" --sanitized "$SANITIZED" \
+        --submission solutions --exercise 2 >"$report" 2>&1)
+    expect_status 3 && grep -q "^verify: the limit of $1 is " "$report"
+}
+
+# Soft limits, closed descriptors, ignored signals and a mask for files.
+strange_parent() {
+    (
+        ulimit -S -n 20 -f 10 -s 64
+        umask 777
+        trap '' CHLD PIPE XFSZ XCPU QUIT
+        exec <&- >&- 2>&-
+        verify --submission solutions --exercise 2 --format text --out "$report"
+    )
+    expect_status 0 && grep -q '^10 of 10 points$' "$report"
+}
+
+# Whatever first finds no room.
+small_tmpdir() {
+    local size
+    for size in 1m 4m 5m; do
+        # shellcheck disable=SC2016 # the inner shell expands them
+        unshare -m sh -c 'mount -t tmpfs -o size="$1",mode=1777 none "$TMPDIR" &&
+            shift && exec "$@"' sh $size "${judge[@]}" \
+            --sanitized "$SANITIZED" --submission solutions --exercise 2 \
+            >"$report" 2>&1
+        [ $? -eq 3 ] && grep -qE 'there is no room left|No space left on device' "$report" &&
+            ! grep -qE '^(FAIL|UNGRADABLE)' "$report" && continue
+        echo "with $size:"
+        cat "$report"
+        return 1
+    done
+}
+
 # What a program prints beside its messages, and how much, is its own affair.
 chatty() { # STATEMENT
     sed "s|^    int err = async_sleep|    $1\
@@ -840,6 +876,15 @@ beside check "formats of a machine's fault" faulty_formats
 beside check 'a report that has no place' no_place_for_it
 beside check 'a file in place of exercises/' exercises_as_a_file
 beside check 'a report that cannot be written' full_disk
+beside check 'few open files are told' limited 'open files' -n 64
+beside check 'small files are told' limited "a file's size" -f 1000
+beside check 'a small stack is told' limited 'the stack' -s 64
+beside check 'little memory is told' limited 'the address space' -v 50000
+beside check 'few processes are told' limited 'your processes' -u 10
+beside check 'what the judge inherits costs no points' strange_parent
+if unshare -m true 2>/dev/null; then
+    beside check "a full TMPDIR is the machine's fault" small_tmpdir
+fi
 beside check 'much output of its own costs no points' chatty \
     'for (int i = 0; i < 20000; i++) printf("line %d of many\\n", i);'
 beside check 'a zero byte costs no points' chatty 'putchar(0);'

@@ -6,6 +6,7 @@
 #include "bubblewrap.h"
 #include "exam.h"
 #include "formats.h"
+#include "machine.h"
 #include "options.h"
 #include "report.h"
 #include "weights.h"
@@ -115,6 +116,7 @@ int main(int argc, char **argv)
     setlocale(LC_CTYPE, "");
     umask(022);
     take_options(&options, argc, argv);
+    machine_prepare();
     weights_read(options.weights);
     seeds_draw(&options.seeds);
     process_prepare();

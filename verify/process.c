@@ -29,7 +29,8 @@ enum {
     TICK_MS = 20,       /* how often limits are looked after */
     ANSWER_LOOKS = 100, /* how long a program may tell what it does */
     GONE_SECONDS = 10,  /* what takes longer to die cannot be killed */
-    KEPT_BYTES = 64 * 1024
+    KEPT_BYTES = 64 * 1024,
+    STACK_BYTES = 8 * 1024 * 1024
 };
 
 static volatile sig_atomic_t interrupted;
@@ -99,6 +100,7 @@ void process_prepare(void)
     close_inherited(); /* before, because /dev/fd is closed to the undumpable */
     sandbox_judge();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a report that does not fit is an error */
     signal(SIGCHLD, SIG_DFL); /* whoever ignores it cannot wait */
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
@@ -160,6 +162,8 @@ static void set_limits(const struct limits *limits)
     limit(RLIMIT_CPU, cpu, cpu + 1);
     limit(RLIMIT_FSIZE, limits->file, limits->file);
     limit(RLIMIT_CORE, 0, 0);
+    /* The same for all, also as the size of each thread's. */
+    limit(RLIMIT_STACK, STACK_BYTES, RLIM_INFINITY);
     /* Files that are mapped nowhere count as nobody's memory. */
     rlim_t files = 256 + 4 * (rlim_t)limits->processes;
     limit(RLIMIT_NOFILE, files, files);
@@ -182,11 +186,22 @@ static int set_descriptors(int out, int err, int channel)
     return 0;
 }
 
+/* Whatever those who started us ignore or block. */
+static void reset_signals(void)
+{
+    sigset_t none;
+
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 /* Returns only if it failed: a negative errno value. */
 static int become(const struct command *command, char *const *arguments,
                   int out, int err, int channel)
 {
-    signal(SIGPIPE, SIG_DFL);
+    reset_signals();
     if (setsid() < 0 || chdir(command->folder))
         return -errno;
     int error = set_descriptors(out, err, channel);
