@@ -311,14 +311,6 @@ without_sanitizers() {
         grep -q '^Results: 0/1 tests passed$' "$report"
 }
 
-low_limit() {
-    (
-        ulimit -f 1000
-        said 3 'limits are too low to compile and run programs: ulimit -Hf' \
-            --submission solutions --exercise 2
-    )
-}
-
 # shellcheck disable=SC2016 # the inner shell expands them
 small_disk() {
     unshare -m sh -c 'mount -t tmpfs -o size=4m none "$1" && shift && exec "$@"' \
@@ -452,23 +444,6 @@ strange_parent() {
         verify --submission solutions --exercise 2 --format text --out "$report"
     )
     expect_status 0 && grep -q '^10 of 10 points$' "$report"
-}
-
-# Whatever first finds no room.
-small_tmpdir() {
-    local size
-    for size in 1m 4m 5m; do
-        # shellcheck disable=SC2016 # the inner shell expands them
-        unshare -m sh -c 'mount -t tmpfs -o size="$1",mode=1777 none "$TMPDIR" &&
-            shift && exec "$@"' sh $size "${judge[@]}" \
-            --sanitized "$SANITIZED" --submission solutions --exercise 2 \
-            >"$report" 2>&1
-        [ $? -eq 3 ] && grep -qE 'there is no room left|No space left on device' "$report" &&
-            ! grep -qE '^(FAIL|UNGRADABLE)' "$report" && continue
-        echo "with $size:"
-        cat "$report"
-        return 1
-    done
 }
 
 # What a program prints beside its messages, and how much, is its own affair.
@@ -882,9 +857,6 @@ beside check 'a small stack is told' limited 'the stack' -s 64
 beside check 'little memory is told' limited 'the address space' -v 50000
 beside check 'few processes are told' limited 'your processes' -u 10
 beside check 'what the judge inherits costs no points' strange_parent
-if unshare -m true 2>/dev/null; then
-    beside check "a full TMPDIR is the machine's fault" small_tmpdir
-fi
 beside check 'much output of its own costs no points' chatty \
     'for (int i = 0; i < 20000; i++) printf("line %d of many\\n", i);'
 beside check 'a zero byte costs no points' chatty 'putchar(0);'
@@ -898,7 +870,6 @@ beside check "a sanitized program that nobody could try to make is the machine's
 beside check "a sanitized program that does not link is the submission's" \
     spoilt_sanitizer 0 'it does not compile with -fsanitize=address' \
     ar d lib/libasync.a task.o
-beside check "a shell's limits do not decide" low_limit
 if unshare -m true 2>/dev/null; then
     beside check 'a disk that is too small' small_disk
 fi

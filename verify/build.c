@@ -26,10 +26,6 @@ static const struct limits compile_limits = {
     .wall_seconds = 180,
 };
 
-/* More than a program has, and what it is made of: a compiler that found too
-   little has given it back. */
-enum { ROOM_BYTES = 16 * 1024 * 1024 };
-
 static const char *kind_of(bool sanitized)
 {
     return sanitized ? "sanitized" : "plain";
@@ -728,11 +724,6 @@ static enum outcome link_plain(struct build *build)
     return outcome;
 }
 
-bool build_lacks_room(const struct build *build)
-{
-    return folder_is_full(build->folder, ROOM_BYTES);
-}
-
 enum outcome build_plain(struct build *build)
 {
     enum outcome outcome = NOT_BUILT;
@@ -751,13 +742,6 @@ enum outcome build_plain(struct build *build)
     if (outcome == BUILT) {
         folder_take_back(build->folder.chars);
         seal(build, false);
-    } else if (outcome == REFUSED && build_lacks_room(build)) {
-        text_free(&build->problem);
-        text_free(&build->likely);
-        text_free(&build->messages);
-        text_add(&build->messages, "there is no room left in %s; set TMPDIR\n",
-                 build->folder.chars);
-        outcome = NOT_BUILT;
     }
     return outcome;
 }

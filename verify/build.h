@@ -59,10 +59,6 @@ enum outcome build_look(struct build *build, bool sanitized);
    other user to run it as, it can change itself. */
 bool build_intact(const struct build *build, bool sanitized);
 
-/* Whether the disk is why a program was not built: who makes it says so in many
-   words, and a submission can say the same. */
-bool build_lacks_room(const struct build *build);
-
 /* Whether sanitized programs run here at all: tried once, with one of ours. */
 bool build_sanitizers_work(const struct build *build);
 

@@ -238,19 +238,6 @@ void folder_write(struct path path, const char *bytes, size_t n)
         die(EXIT_MACHINE, "cannot write %s: %s", path.chars, strerror(errno));
 }
 
-bool folder_is_full(struct path folder, size_t n)
-{
-    struct path path = path_in(folder.chars, "room.XXXXXX");
-    int fd = mkostemp(path.chars, O_CLOEXEC), err = errno;
-
-    if (fd >= 0) {
-        err = posix_fallocate(fd, 0, (off_t)n);
-        close(fd);
-        unlink(path.chars);
-    }
-    return err == ENOSPC || err == EDQUOT;
-}
-
 void folder_copy(struct path from, struct path to)
 {
     struct text content = {0};

@@ -32,9 +32,6 @@ bool folder_make_anew(struct path path);
 void folder_write(struct path path, const char *bytes, size_t n);
 void folder_copy(struct path from, struct path to);
 
-/* Whether so many bytes more find no room in it. */
-bool folder_is_full(struct path folder, size_t n);
-
 /* Hands it over to the user that submissions run as, or takes it back: then
    that user may still read it. */
 void folder_give_away(const char *path);

@@ -228,10 +228,7 @@ static bool have_sanitized(struct exam *exam)
 {
     enum outcome outcome = sanitized_build(exam);
 
-    if (outcome != BUILT && build_lacks_room(&exam->build)) {
-        give_up(exam, INCONCLUSIVE, "there is no room left in %s; set TMPDIR",
-                exam->build.folder.chars);
-    } else if (outcome == REFUSED && build_sanitizers_work(&exam->build)) {
+    if (outcome == REFUSED && build_sanitizers_work(&exam->build)) {
         saw(exam, "it does not compile with -fsanitize=address");
         likely(exam, "it does on purpose something else there");
     } else if (outcome == REFUSED) {

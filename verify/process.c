@@ -56,47 +56,11 @@ static void close_inherited(void)
         closedir(open_fds);
 }
 
-/*
- * What whoever started us may use (`ulimit`) holds for all that we start. It
- * must not cost anybody points: at least so much is taken, or nobody is graded.
- */
-static void need(int resource, char option, rlim_t least)
-{
-    struct rlimit limit;
-
-    if (getrlimit(resource, &limit) || limit.rlim_cur >= least)
-        return;
-    limit.rlim_cur = least;
-    if (limit.rlim_max < least)
-        limit.rlim_max = least;
-    if (setrlimit(resource, &limit))
-        die(EXIT_MACHINE,
-            "this shell's limits are too low to compile and run programs: "
-            "ulimit -H%c\n  Raise that one, or start from another shell.",
-            option);
-}
-
-static void need_enough(void)
-{
-    enum { MIB = 1024 * 1024 };
-
-    need(RLIMIT_AS, 'v', (rlim_t)2048 * MIB);
-    need(RLIMIT_DATA, 'd', (rlim_t)2048 * MIB);
-    need(RLIMIT_FSIZE, 'f', (rlim_t)64 * MIB);
-    need(RLIMIT_STACK, 's', MIB);
-    need(RLIMIT_CPU, 't', 60);
-    need(RLIMIT_NOFILE, 'n', 64);
-#ifdef RLIMIT_NPROC
-    need(RLIMIT_NPROC, 'u', 64);
-#endif
-}
-
 void process_prepare(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action = {.sa_handler = on_signal};
 
-    need_enough();
     close_inherited(); /* before, because /dev/fd is closed to the undumpable */
     sandbox_judge();
     signal(SIGPIPE, SIG_IGN);
