@@ -194,6 +194,23 @@ static void test_which_statuses(void **state)
     }
 }
 
+/* Even a server that asks for a retry does so only after its own failures:
+   half of its answer had come when the task was cancelled, say. */
+static void test_the_server_decides_on_its_failures_only(void **state)
+{
+    const int not_its_own[] = {ASYNC_ECANCELED, -ENOMEM, -EMFILE};
+    const struct llm_reply yes = {.begun = true, .should_retry = 1};
+    const struct llm_reply no = {.begun = true, .should_retry = -1};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof not_its_own / sizeof not_its_own[0]; i++)
+        assert_false(llm_should_retry(not_its_own[i], &yes));
+    for (int err = LLM_EBADREQUEST; err >= LLM_EMALFORMED; err--) {
+        assert_true(llm_should_retry(err, &yes));
+        assert_false(llm_should_retry(err, &no));
+    }
+}
+
 static void check_attempts(int max_retries, int attempts)
 {
     struct raw_server *server = raw_server_http("500 Oops", "", "{}");
@@ -442,6 +459,7 @@ int main(void)
         cmocka_unit_test(test_a_seed_repeats_the_waits),
         cmocka_unit_test(test_the_usual_numbers),
         cmocka_unit_test(test_which_statuses),
+        cmocka_unit_test(test_the_server_decides_on_its_failures_only),
         cmocka_unit_test(test_how_often_and_how_long),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_success_at_last),

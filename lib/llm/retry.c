@@ -15,7 +15,10 @@ static const double jitter = 0.25;
 
 bool llm_should_retry(int err, const struct llm_reply *reply)
 {
-    if (reply->begun && reply->should_retry)
+    /* It speaks of its own failures: who cancelled the task, or has no memory,
+       asked nobody. */
+    if (err <= LLM_EBADREQUEST && err >= LLM_EMALFORMED && reply->begun &&
+        reply->should_retry)
         return reply->should_retry > 0;
     return llm_worth_retrying(err);
 }
