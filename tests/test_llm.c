@@ -1102,6 +1102,26 @@ static void test_a_key_never_shows(void **state)
                         "authentication failed (401): Wrong key: ***.");
 }
 
+/* Tokens of some clouds are longer than any header that is kept. */
+static void test_a_long_key_never_shows(void **state)
+{
+    char key[400], header[512];
+
+    (void)state;
+    memset(key, 'k', sizeof key);
+    key[sizeof key - 1] = '\0';
+    snprintf(header, sizeof header, "X-Request-Id: of %s\r\n", key);
+    struct raw_server *server = raw_server_http("401 No", header, "{}");
+    struct llm_options options = {.api_key = key,
+                                  .base_url = raw_server_url(server)};
+    struct llm_client *client = llm_client_from_provider("openai", &options);
+    struct llm_chat chat = chat_of(client, &hello);
+    assert_int_equal(async_run(llm_chat, &chat), LLM_EAUTHENTICATION);
+    assert_string_equal(chat.error.request_id, "of ***");
+    llm_client_free(client);
+    raw_server_stop(server);
+}
+
 /* A key of three letters, as mock servers take it, is no secret. */
 static void test_words_that_hold_a_short_key(void **state)
 {
@@ -1448,6 +1468,7 @@ int main(void)
         cmocka_unit_test(test_long_headers),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_a_key_never_shows),
+        cmocka_unit_test(test_a_long_key_never_shows),
         cmocka_unit_test(test_words_that_hold_a_short_key),
         cmocka_unit_test(test_long_and_dirty_messages),
         cmocka_unit_test(test_names_of_errors),

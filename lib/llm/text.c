@@ -28,12 +28,13 @@ static size_t next_character(const char *text, const char *secret,
 {
     size_t size = llm_utf8_size(text);
     unsigned char byte = (unsigned char)*text;
+    /* Less than all of it where the text itself was cut off. */
+    size_t shared = secret ? strnlen(text, strlen(secret)) : 0;
 
-    if (secret && strlen(secret) >= SHORTEST_SECRET &&
-        strncmp(text, secret, strlen(secret)) == 0) {
+    if (shared >= SHORTEST_SECRET && strncmp(text, secret, shared) == 0) {
         *printed = "***";
         *length = 3;
-        return strlen(secret);
+        return shared;
     }
     *printed = size == 0 ? "?" : byte < 0x20 || byte == 0x7F ? " " : text;
     *length = size > 1 ? size : 1;
