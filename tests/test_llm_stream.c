@@ -436,6 +436,13 @@ static const struct {
      HEAD "data: {\"error\":{\"type\":\"requests\","
           "\"code\":\"rate_limit_exceeded\"}}\n\n",
      "", LLM_ERATELIMIT, "rate limit exceeded: the server gave no reason"},
+    /* Some servers that only look like OpenAI's say it by the event's name. */
+    {"openai",
+     HEAD CHUNK("a") "event: error\ndata: {\"message\":\"Boom\","
+                     "\"type\":\"rate_limit_error\"}\n\n",
+     "a|", LLM_ERATELIMIT, "rate limit exceeded: Boom"},
+    {"openai", HEAD "event: error\ndata: \"Boom\"\n\n", "", LLM_ESERVER,
+     "server error: Boom"},
     {"anthropic",
      HEAD ANTHROPIC_BEGIN TEXT("a")
          EVENT("error", ",\"error\":{\"type\":\"overloaded_error\","

@@ -129,12 +129,13 @@ static const cJSON *first_choice(const cJSON *reply)
 }
 
 /* What is left of failing after a status of 200: a stream's way, most often.
-   Returns 0 if the reply is no error. */
-static int read_late_error(struct llm_chat *chat, const cJSON *reply)
+   named: the reply is said to be an error. Returns 0 if it is none. */
+static int read_late_error(struct llm_chat *chat, const cJSON *reply,
+                           bool named)
 {
     const cJSON *error = llm_json_member(reply, "error");
 
-    if (!error || cJSON_IsNull(error))
+    if (!named && (!error || cJSON_IsNull(error)))
         return 0;
     llm_read_error_texts(chat, reply);
     int err = llm_error_of_type(chat->error.code);
@@ -153,7 +154,7 @@ int llm_openai_read_answer(struct llm_chat *chat, const cJSON *reply)
     if (!content && chat->finish_reason[0] &&
         cJSON_IsNull(llm_json_member(message, "content")))
         content = "";
-    int err = content ? 0 : read_late_error(chat, reply);
+    int err = content ? 0 : read_late_error(chat, reply, false);
     if (err)
         return err;
     if (!content)
@@ -190,7 +191,8 @@ int llm_openai_read_event(struct llm_chat *chat, const struct llm_sse *event,
                              event->data.size, &piece->json);
     if (err)
         return err;
-    err = read_late_error(chat, piece->json);
+    err =
+        read_late_error(chat, piece->json, strcmp(event->event, "error") == 0);
     if (err)
         return err;
     const cJSON *choice = first_choice(piece->json);
