@@ -1073,6 +1073,9 @@ static void test_retry_after(void **state)
     assert_true(delay_of("Retry-After-Ms: 1500\r\n") == 1.5);
     assert_true(delay_of("Retry-After-Ms: 1500\r\nRetry-After: 20\r\n") == 1.5);
     assert_true(delay_of("Retry-After: 20\r\nRetry-After-Ms: 1500\r\n") == 1.5);
+    /* Of these it is the other one's spelling. */
+    assert_true(delay_of("Retry-After-Ms: Sat, 01 Jan 2050 00:00:00 GMT\r\n"
+                         "Retry-After: 20\r\n") == 20);
     assert_true(delay_of("Retry-After: -3\r\n") == 0);
     assert_true(delay_of("Retry-After: nan\r\n") == 0);
     assert_true(delay_of("Retry-After: soon\r\n") == 0);

@@ -51,13 +51,21 @@ int llm_raise_too_large(void)
 
 /* ---- Headers ----------------------------------------------------------- */
 
+/* NAN if the text is no number. */
+static double read_number(const char *text)
+{
+    char *end;
+    double number = strtod(text, &end);
+
+    return end == text || *end ? NAN : number;
+}
+
 /* Seconds, as a number or until a date; 0 if the text is neither. */
 static double read_delay(const char *text)
 {
-    char *end;
-    double seconds = strtod(text, &end);
+    double seconds = read_number(text);
 
-    if (end == text || *end) {
+    if (isnan(seconds)) {
         time_t date = curl_getdate(text, NULL);
         seconds = date == -1 ? 0 : difftime(date, time(NULL));
     }
@@ -113,9 +121,9 @@ void llm_reply_header(struct llm_reply *reply, const char *data, size_t size)
     } else if ((value = header_value(line, "x-should-retry"))) {
         reply->should_retry = read_yes_or_no(value);
     } else if ((value = header_value(line, "retry-after-ms"))) {
-        double seconds = read_delay(value) / 1000;
-        if (seconds > 0)
-            reply->retry_after = seconds;
+        double milliseconds = read_number(value);
+        if (isfinite(milliseconds) && milliseconds > 0)
+            reply->retry_after = milliseconds / 1000;
     } else if ((value = header_value(line, "retry-after"))) {
         /* The other one is more exact, and may have come first. */
         if (!reply->retry_after)
