@@ -259,7 +259,8 @@ static void test_chats_wait(void **state)
     assert_true(batch.seconds < 200);
 }
 
-/* Their estimate is 8 tokens; in truth each takes 200, which is paid later. */
+/* Their estimate is 8 tokens; in truth each takes 200: the next one, who waits
+   already, waits for these. */
 static void test_real_tokens_count(void **state)
 {
     struct llm_limiter limiter = {.tokens_per_minute = 60};
@@ -269,11 +270,36 @@ static void test_real_tokens_count(void **state)
 
     (void)state;
     ask(&limiter, server, &batch);
-    assert_true(batch.seconds >= 16);
+    assert_true(batch.seconds >= 2 * 200);
     struct crowd crowd = {.limiter = limiter, .n = 1};
     assert_int_equal(async_run(pass_all, &crowd), 0);
     assert_true(crowd.passed[0] > 3 * 200 - batch.seconds - 1);
-    assert_true(crowd.passed[0] < 3 * 200 - 16 + 1);
+    assert_true(crowd.passed[0] < 200 + 1);
+}
+
+/* Their estimate is above 1,000; in truth each takes 24, and nobody waits for
+   tokens that were not used. */
+static void test_tokens_that_were_not_used(void **state)
+{
+    const struct llm_message hello = {"user", "Hello"};
+    struct llm_limiter limiter = {.tokens_per_minute = 600};
+    struct llm_options options = {.limiter = &limiter};
+    struct llm_client *client = llm_client_from_provider("simulated", &options);
+    struct batch batch;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        batch.chats[i] = (struct llm_chat){.client = client,
+                                           .messages = &hello,
+                                           .n_messages = 1,
+                                           .max_tokens = 1000};
+    assert_int_equal(async_run(chat_all, &batch), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(batch.chats[i].total_tokens, 24);
+        free(batch.chats[i].content);
+    }
+    assert_time(batch.seconds, 2 * 2.4 + 0.5);
+    llm_client_free(client);
 }
 
 int main(void)
@@ -289,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_wrong_limits),
         cmocka_unit_test(test_chats_wait),
         cmocka_unit_test(test_real_tokens_count),
+        cmocka_unit_test(test_tokens_that_were_not_used),
     };
 
     setenv("ASYNC_CLOCK", "virtual", 1);

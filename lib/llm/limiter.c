@@ -7,6 +7,8 @@
  */
 #include "llm/llm_private.h"
 
+#include "async/async_loop.h"
+
 #include <errno.h>
 #include <math.h>
 
@@ -59,6 +61,42 @@ static int check(struct llm_limiter *limiter, int tokens)
     return 0;
 }
 
+/* Whose turn it is, until it may go. */
+struct nap {
+    struct async_timer timer; /* first: its callback is all that wake() gets */
+    struct async_wait wait;
+};
+
+static void wake(struct async_callback *due)
+{
+    async_resume(&((struct nap *)due)->wait);
+}
+
+/* Not async_sleep: llm_limiter_correct may end it, since then the moment is
+   another one. */
+static int nap_for(struct llm_limiter *limiter, double seconds)
+{
+    const double year = 366.0 * 24 * 3600;
+    struct nap nap = {.timer.due.run = wake,
+                      .wait = {.what = "waits for the rate limiter",
+                               .reason = ASYNC_FOR_TIME}};
+
+    if (!async_in_task("llm_limiter_acquire"))
+        return ASYNC_ENOLOOP;
+    int err = async_timer_set(
+        &nap.timer, async_now_ns() + (int64_t)ceil(fmin(seconds, year) * 1e9));
+    if (err)
+        return err;
+    limiter->llm_private.napping = &nap.wait;
+    err = async_suspend(&nap.wait, "llm_limiter_acquire");
+    limiter->llm_private.napping = NULL;
+    async_timer_clear(&nap.timer);
+    return err;
+}
+
+/* Seconds; the clock does not count anything shorter. */
+static const double rounding = 1e-9;
+
 int llm_limiter_acquire(struct llm_limiter *limiter, int tokens)
 {
     struct async_semaphore *turn = &limiter->llm_private.turn;
@@ -70,9 +108,9 @@ int llm_limiter_acquire(struct llm_limiter *limiter, int tokens)
         err = async_semaphore_acquire(turn);
     if (err)
         return err;
-    double wait = wait_of(limiter, tokens, async_now());
-    if (wait > 0)
-        err = async_sleep(wait);
+    double wait;
+    while (!err && (wait = wait_of(limiter, tokens, async_now())) > rounding)
+        err = nap_for(limiter, wait);
     if (!err)
         charge(limiter, tokens, async_now());
     async_semaphore_release(turn);
@@ -94,4 +132,6 @@ void llm_limiter_correct(struct llm_limiter *limiter, int tokens)
 {
     limiter->llm_private.tokens_paid +=
         duration(tokens, limiter->tokens_per_minute);
+    if (limiter->llm_private.napping)
+        async_resume(limiter->llm_private.napping);
 }

@@ -73,6 +73,7 @@ struct llm_limiter {
                   evenly spaced */
     struct llm_private_limiter { /* the module's, leave it alone */
         struct async_semaphore turn;
+        struct async_wait *napping; /* whose turn it is, or NULL */
         double requests_paid, tokens_paid;
         bool begun;
     } llm_private;
