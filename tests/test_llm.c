@@ -996,6 +996,25 @@ static void test_strange_error_replies(void **state)
     }
 }
 
+/* The key does not follow it; whoever set the base URL has to know. */
+static void test_a_redirect(void **state)
+{
+    static const char *const statuses[] = {"301 Moved", "302 Found",
+                                           "307 Moved", "308 Moved"};
+    struct llm_chat chat;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        assert_int_equal(ask(statuses[i],
+                             "Location: https://elsewhere.example/" KEY "\r\n",
+                             "<html>Moved</html>", &chat),
+                         LLM_EMALFORMED);
+        assert_string_equal(chat.error.message,
+                            "the server redirects, and the key must not "
+                            "follow: is the base URL right?");
+    }
+}
+
 /* Servers that speak OpenAI's protocol have errors of their own. */
 static void test_errors_of_others(void **state)
 {
@@ -1466,6 +1485,7 @@ int main(void)
         cmocka_unit_test(test_error_classes),
         cmocka_unit_test(test_no_credit_left),
         cmocka_unit_test(test_strange_error_replies),
+        cmocka_unit_test(test_a_redirect),
         cmocka_unit_test(test_errors_of_others),
         cmocka_unit_test(test_an_error_that_is_no_json),
         cmocka_unit_test(test_long_headers),

@@ -168,8 +168,11 @@ int llm_raise_refusal(struct llm_chat *chat, int err)
     if (chat->error.status != 200)
         snprintf(status, sizeof status, " (%d)", chat->error.status);
     if (!chat->error.message[0])
-        snprintf(chat->error.message, sizeof chat->error.message,
-                 "the server gave no reason");
+        snprintf(chat->error.message, sizeof chat->error.message, "%s",
+                 chat->error.status / 100 == 3
+                     ? "the server redirects, and the key must not follow: is "
+                       "the base URL right?"
+                     : "the server gave no reason");
     return async_raise(err, "%s%s: %s", llm_strerror(err), status,
                        chat->error.message);
 }
