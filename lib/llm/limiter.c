@@ -130,8 +130,9 @@ int llm_limiter_block(struct llm_limiter *limiter, int tokens)
 
 void llm_limiter_correct(struct llm_limiter *limiter, int tokens)
 {
-    limiter->llm_private.tokens_paid +=
-        duration(tokens, limiter->tokens_per_minute);
-    if (limiter->llm_private.napping)
+    double more = duration(tokens, limiter->tokens_per_minute);
+
+    limiter->llm_private.tokens_paid += more;
+    if (more != 0 && limiter->llm_private.napping)
         async_resume(limiter->llm_private.napping);
 }
