@@ -98,6 +98,7 @@ static void test_the_usual_numbers(void **state)
         struct llm_client *client =
             llm_client_from_provider(providers[i], &options);
 
+        assert_non_null(client);
         assert_true(client->llm_private->timeout == 600);
         assert_true(client->llm_private->connect_timeout == 5);
         assert_int_equal(client->llm_private->max_retries, 2);
