@@ -155,14 +155,17 @@ def c_peers(into, name, flags, source, **limits):
 
 
 def curl_peers(into):
-    """One multi handle, and several, each of which has fewer transfers."""
+    """One multi handle, and several, each of which has fewer transfers; and the
+    same with the JSON of requests and answers."""
     pkg_config = os.environ.get('PKG_CONFIG', 'pkg-config')
-    libraries = output_of(pkg_config, '--libs', 'libcurl')
+    libraries = output_of(pkg_config, '--libs', 'libcurl', 'libcjson')
     program = libraries and build(into, C, 'curl_peer.c', [*libraries, '-lm'])
     if not program:
         return []
     return [Program('libcurl', [program]),
-            Program('libcurl x n', [program], {'CURL_TRANSFERS': '1000'})]
+            Program('libcurl x n', [program], {'CURL_TRANSFERS': '1000'}),
+            Program('with cJSON', [program],
+                    {'CURL_TRANSFERS': '1000', 'CURL_JSON': '1'})]
 
 
 def go_http_peers(into):

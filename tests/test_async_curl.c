@@ -23,11 +23,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+/* The tests are made twice: the second time connections stay watched. */
+static bool keep_watched;
+
+static CURL *new_handle(void)
+{
+    CURL *easy = curl_easy_init();
+
+    if (keep_watched)
+        async_curl_keep_watched(easy);
+    return easy;
+}
 
 /* ---- A transfer as a job ----------------------------------------------- */
 
@@ -35,7 +49,7 @@ struct get {
     const char *url;                 /* in */
     CURL *easy;                      /* in, or NULL: one of its own */
     struct async_curl_limits limits; /* in */
-    char body[256];                  /* out */
+    char body[1024];                 /* out */
     size_t size;                     /* out */
     long status;                     /* out */
     int err;                         /* out */
@@ -69,7 +83,7 @@ static void prepare(CURL *easy, struct get *get)
 static int get_url(void *job)
 {
     struct get *get = job;
-    CURL *easy = get->easy ? get->easy : curl_easy_init();
+    CURL *easy = get->easy ? get->easy : new_handle();
 
     prepare(easy, get);
     get->err = async_curl_perform_within(easy, &get->limits);
@@ -95,12 +109,13 @@ static const char *port_url(int port)
 struct chat {
     struct mock_llm *server;
     int err;
+    int epoll_ctls; /* that it took */
 };
 
 static int ask(void *job)
 {
     struct chat *chat = job;
-    CURL *easy = curl_easy_init();
+    CURL *easy = new_handle();
     char url[128];
 
     snprintf(url, sizeof url, "%s/chat/completions",
@@ -266,11 +281,72 @@ static void test_a_kept_connection_that_is_gone(void **state)
     raw_server_stop(server);
 }
 
+/* ---- What is watched ---------------------------------------------------- */
+
+#ifndef ASYNC_POLL
+
+static _Thread_local int epoll_ctls;
+
+/* In place of the C library's. */
+int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+    epoll_ctls++;
+    return (int)syscall(SYS_epoll_ctl, epoll, operation, fd, event);
+}
+
+/* The servers take their time: what is there at once is not watched for. */
+static int count_second(void *job)
+{
+    struct chat *chat = job;
+    int err = ask(chat);
+
+    epoll_ctls = 0;
+    err = err ? err : ask(chat);
+    chat->epoll_ctls = epoll_ctls; /* the loop's end has more of them */
+    return err;
+}
+
+static void test_a_kept_connection_stays_watched(void **state)
+{
+    struct chat chat = {.server = start_mock(0.01)};
+
+    (void)state;
+    assert_int_equal(async_run(count_second, &chat), 0);
+    assert_int_equal(chat.epoll_ctls, keep_watched ? 0 : 2);
+    mock_llm_stop(chat.server);
+}
+
+/* One that the server has closed is ready for ever; it is looked at once. */
+static int outlive_server(void *job)
+{
+    struct chat *chat = job;
+    int err = ask(chat);
+
+    epoll_ctls = 0;
+    mock_llm_stop(chat->server);
+    for (int i = 0; !err && i < 10000 && epoll_ctls < keep_watched; i++)
+        err = async_sleep(0.001);
+    for (int i = 0; !err && i < 10; i++)
+        err = async_sleep(0.001);
+    return err;
+}
+
+static void test_a_closed_connection_is_left_alone(void **state)
+{
+    struct chat chat = {.server = start_mock(0.01)};
+
+    (void)state;
+    assert_int_equal(async_run(outlive_server, &chat), 0);
+    assert_int_equal(epoll_ctls, keep_watched);
+}
+
+#endif
+
 /* One handle in several loops and, in between, in none. */
 static void test_a_handle_goes_everywhere(void **state)
 {
     struct raw_server *server = raw_server_http("200 OK", "", "hello");
-    struct get get = {.url = raw_server_url(server), .easy = curl_easy_init()};
+    struct get get = {.url = raw_server_url(server), .easy = new_handle()};
 
     (void)state;
     /* A connection kept by the one call would keep the server busy for the
@@ -291,7 +367,7 @@ static void test_a_handle_goes_everywhere(void **state)
 static void test_private_pointer_is_given_back(void **state)
 {
     struct raw_server *server = raw_server_http("200 OK", "", "");
-    struct get get = {.url = raw_server_url(server), .easy = curl_easy_init()};
+    struct get get = {.url = raw_server_url(server), .easy = new_handle()};
     char mine, *found = NULL;
 
     (void)state;
@@ -490,7 +566,7 @@ static int run(void *easy)
 static void test_inside_a_libcurl_callback(void **state)
 {
     struct raw_server *server = raw_server_http("200 OK", "", "hello");
-    struct inner inner = {.easy = curl_easy_init()};
+    struct inner inner = {.easy = new_handle()};
     struct get get = {.url = raw_server_url(server)};
     CURL *easy = curl_easy_init();
     char report[1024];
@@ -860,7 +936,7 @@ static void test_a_stream_that_nobody_closed(void **state)
     unsigned long sum;
     struct raw_server *server = large_server(3000000, &sum);
     struct forgotten forgotten = {.url = raw_server_url(server),
-                                  .easy = curl_easy_init()};
+                                  .easy = new_handle()};
 
     (void)state;
     assert_int_equal(async_run(open_and_forget, &forgotten), 0);
@@ -999,6 +1075,10 @@ int main(void)
         cmocka_unit_test(test_a_status_is_no_error),
         cmocka_unit_test(test_connections_are_kept),
         cmocka_unit_test(test_a_kept_connection_that_is_gone),
+#ifndef ASYNC_POLL
+        cmocka_unit_test(test_a_kept_connection_stays_watched),
+        cmocka_unit_test(test_a_closed_connection_is_left_alone),
+#endif
         cmocka_unit_test(test_a_handle_goes_everywhere),
         cmocka_unit_test(test_private_pointer_is_given_back),
         cmocka_unit_test(test_concurrent_and_cancelled),
@@ -1029,5 +1109,8 @@ int main(void)
     };
 
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    keep_watched = true;
+    return failed +
+           cmocka_run_group_tests_name("kept watched", tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /*
  * curl_peer.c - the cases of bench/http.c, for libcurl alone: what the bytes of
- * a request cost, when nobody builds them and nobody reads the answer.
+ * a request cost, when nobody builds them and nobody reads the answer. With
+ * CURL_JSON=1 cJSON does both: what any client costs that is made of the two.
  *
  * One epoll, curl_multi_socket_action, handles that are used again, and a timer
  * for libcurl. There are as many multi handles as it takes for none to have
@@ -9,6 +10,7 @@
  */
 #include "../http.h"
 
+#include <cjson/cJSON.h>
 #include <curl/curl.h>
 #include <math.h>
 #include <sys/epoll.h>
@@ -23,6 +25,7 @@ struct shard {
 struct transfer {
     CURL *easy;
     struct shard *shard;
+    char *request;
     size_t size;
     char body[4096];
 };
@@ -31,6 +34,7 @@ static int epoll;
 static struct shard *shards;
 static struct transfer *transfers;
 static long n_shards, left, running;
+static bool with_json;
 
 /* ---- What libcurl calls ------------------------------------------------ */
 
@@ -79,6 +83,33 @@ static size_t keep(char *data, size_t one, size_t size, void *owner)
 
 /* ---- Requests ---------------------------------------------------------- */
 
+static void build_request(struct transfer *transfer)
+{
+    cJSON *request = cJSON_CreateObject(), *message = cJSON_CreateObject();
+
+    cJSON_AddStringToObject(request, "model", HTTP_MODEL);
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(request, "messages"), message);
+    cJSON_AddStringToObject(message, "role", "user");
+    cJSON_AddStringToObject(message, "content", HTTP_QUESTION);
+    free(transfer->request);
+    transfer->request = cJSON_PrintUnformatted(request);
+    bench_check(transfer->request != NULL, "no memory");
+    curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, transfer->request);
+    cJSON_Delete(request);
+}
+
+static void read_answer(const struct transfer *transfer)
+{
+    cJSON *answer = cJSON_ParseWithLength(transfer->body, transfer->size);
+    const cJSON *choices = cJSON_GetObjectItem(answer, "choices");
+    const cJSON *message =
+        cJSON_GetObjectItem(cJSON_GetArrayItem(choices, 0), "message");
+    const cJSON *content = cJSON_GetObjectItem(message, "content");
+
+    bench_check(cJSON_IsString(content), "not a right answer");
+    cJSON_Delete(answer);
+}
+
 static void send_next(struct transfer *transfer)
 {
     if (left == 0) {
@@ -87,6 +118,8 @@ static void send_next(struct transfer *transfer)
     }
     left--;
     transfer->size = 0;
+    if (with_json)
+        build_request(transfer);
     bench_check(curl_multi_add_handle(transfer->shard->multi, transfer->easy) ==
                     CURLM_OK,
                 "libcurl takes no more transfers");
@@ -112,6 +145,8 @@ static void collect(struct shard *shard)
         bench_check(m->data.result == CURLE_OK,
                     curl_easy_strerror(m->data.result));
         bench_check(status == 200 && transfer->size > 0, "not a right answer");
+        if (with_json)
+            read_answer(transfer);
         done[n++] = transfer;
     }
     for (size_t i = 0; i < n; i++) {
@@ -215,6 +250,7 @@ int main(int argc, char **argv)
     char url[256];
 
     bench_check(most > 0, "CURL_TRANSFERS is 1 or more");
+    with_json = getenv("CURL_JSON") != NULL;
     snprintf(url, sizeof url, "%s/chat/completions", bench.url);
     headers = curl_slist_append(headers, "Content-Type: application/json");
     headers = curl_slist_append(headers, "Authorization: Bearer any");
@@ -230,8 +266,10 @@ int main(int argc, char **argv)
         transfers[i].shard = &shards[i / most];
     }
     http_run(&bench, pass);
-    for (long i = 0; i < bench.in_flight; i++)
+    for (long i = 0; i < bench.in_flight; i++) {
         curl_easy_cleanup(transfers[i].easy);
+        free(transfers[i].request);
+    }
     for (long i = 0; i < n_shards; i++)
         curl_multi_cleanup(shards[i].multi);
     curl_slist_free_all(headers);

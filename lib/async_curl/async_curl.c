@@ -12,6 +12,7 @@
 #include "async_curl/transfer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,11 +41,13 @@ struct shard {
     struct shard *next;
 };
 
-/* A socket that libcurl wants watched. */
+/* A socket that libcurl wants watched; one of ours, until it is closed. */
 struct socket {
     struct async_fd fd;
     struct shard *shard;
     struct socket *next, *previous;
+    bool ours; /* libcurl opens and closes it through us */
+    bool idle; /* and does not want it watched now */
 };
 
 /* What a loop has of libcurl, from its first transfer until it closes. */
@@ -52,6 +55,9 @@ static _Thread_local struct {
     struct shard *shards;
     struct shard *last; /* of them */
     struct shard *open; /* those before it take no transfer; NULL: none does */
+    struct shard *acting;    /* the one whose multi handle is at work */
+    struct socket **sockets; /* that are ours, by their descriptors */
+    size_t socket_room;
     struct async_closer closer;
 } loop_curl;
 
@@ -116,8 +122,10 @@ static void tell_failure(struct async_callback *callback)
 static void act(struct shard *shard, curl_socket_t fd, int events)
 {
     int count;
-    CURLMcode code = curl_multi_socket_action(shard->multi, fd, events, &count);
 
+    loop_curl.acting = shard;
+    CURLMcode code = curl_multi_socket_action(shard->multi, fd, events, &count);
+    loop_curl.acting = NULL;
     if (code != CURLM_OK && !shard->err)
         fail_shard(shard, code == CURLM_OUT_OF_MEMORY ? -ENOMEM : -EIO);
     for (CURLMsg *m; (m = curl_multi_info_read(shard->multi, &count));) {
@@ -128,13 +136,18 @@ static void act(struct shard *shard, curl_socket_t fd, int events)
     }
 }
 
-/* ---- What libcurl wants to know: sockets and the time ------------------ */
+/* ---- What libcurl wants to know: its sockets ---------------------------- */
 
 static void socket_ready(struct async_fd *fd, int events)
 {
     struct socket *socket = CONTAINER_OF(fd, struct socket, fd);
     int bits = 0;
 
+    if (socket->idle) {
+        /* The server has closed it. libcurl looks before it takes it up. */
+        async_fd_unwatch(fd);
+        return;
+    }
     if (events & ASYNC_READABLE)
         bits |= CURL_CSELECT_IN;
     if (events & ASYNC_WRITABLE)
@@ -154,16 +167,14 @@ static struct socket *add_socket(struct shard *shard, curl_socket_t fd)
     if (socket->next)
         socket->next->previous = socket;
     shard->sockets = socket;
-    curl_multi_assign(shard->multi, fd, socket);
     return socket;
 }
 
 static void remove_socket(struct socket *socket)
 {
-    /* A descriptor that is closed already is not watched any more, either. */
-    int ignored = async_fd_watch(&socket->fd, 0);
-
-    (void)ignored;
+    async_fd_unwatch(&socket->fd);
+    if (socket->ours)
+        loop_curl.sockets[socket->fd.fd] = NULL;
     if (socket->next)
         socket->next->previous = socket->previous;
     if (socket->previous)
@@ -173,25 +184,37 @@ static void remove_socket(struct socket *socket)
     free(socket);
 }
 
+/* The socket that is ours and has this descriptor, or NULL. */
+static struct socket *our_socket(curl_socket_t fd)
+{
+    return (size_t)fd < loop_curl.socket_room ? loop_curl.sockets[fd] : NULL;
+}
+
 /* CURLMOPT_SOCKETFUNCTION */
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *owner,
                         void *known)
 {
     struct shard *shard = owner;
-    struct socket *socket = known;
+    struct socket *socket = known ? known : our_socket(fd);
     int err = -ENOMEM;
 
     if (what == CURL_POLL_REMOVE) {
-        if (socket)
+        if (socket && socket->ours)
+            socket->idle = true;
+        else if (socket)
             remove_socket(socket);
         return 0;
     }
     if (!socket)
         socket = add_socket(shard, fd);
-    if (socket)
+    if (socket) {
+        if (!known)
+            curl_multi_assign(shard->multi, fd, socket);
+        socket->idle = false;
         err = async_fd_watch(&socket->fd,
                              (what & CURL_POLL_IN ? ASYNC_READABLE : 0) |
                                  (what & CURL_POLL_OUT ? ASYNC_WRITABLE : 0));
+    }
     if (!err)
         return 0;
 
@@ -204,6 +227,74 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *owner,
     fail_shard(shard, err);
     return -1;
 }
+
+/* ---- Sockets that are ours --------------------------------------------- */
+
+/*
+ * libcurl has a socket watched anew for each transfer, and with a fast server
+ * the two system calls are a quarter of the time. What is opened and closed
+ * here stays watched in between: nothing else ends the watch without our
+ * knowing.
+ */
+
+/* Room for a socket with this descriptor. */
+static bool make_room(curl_socket_t fd)
+{
+    size_t room = 2 * (size_t)fd + 16;
+
+    if ((size_t)fd < loop_curl.socket_room)
+        return true;
+    struct socket **more =
+        realloc(loop_curl.sockets, room * sizeof(struct socket *));
+    if (!more)
+        return false;
+    for (size_t i = loop_curl.socket_room; i < room; i++)
+        more[i] = NULL;
+    loop_curl.sockets = more;
+    loop_curl.socket_room = room;
+    return true;
+}
+
+/* CURLOPT_OPENSOCKETFUNCTION. One that cannot be ours is as any other. */
+static curl_socket_t open_socket(void *unused, curlsocktype purpose,
+                                 struct curl_sockaddr *address)
+{
+    int fd = socket(address->family, address->socktype, address->protocol);
+
+    (void)unused;
+    (void)purpose;
+    if (fd < 0)
+        return CURL_SOCKET_BAD;
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    /* A blocking transfer has no loop. */
+    if (!loop_curl.acting || !make_room(fd))
+        return fd;
+    struct socket *socket = add_socket(loop_curl.acting, fd);
+    if (socket) {
+        socket->ours = true;
+        loop_curl.sockets[fd] = socket;
+    }
+    return fd;
+}
+
+/* CURLOPT_CLOSESOCKETFUNCTION */
+static int close_socket(void *unused, curl_socket_t fd)
+{
+    struct socket *socket = our_socket(fd);
+
+    (void)unused;
+    if (socket)
+        remove_socket(socket);
+    return close(fd);
+}
+
+void async_curl_keep_watched(CURL *easy)
+{
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+}
+
+/* ---- The time that libcurl wants to know -------------------------------- */
 
 static void timer_due(struct async_callback *due)
 {
@@ -396,6 +487,9 @@ static void loop_closes(struct async_closer *closer)
         free_shard(shard);
     }
     loop_curl.last = loop_curl.open = NULL;
+    free(loop_curl.sockets);
+    loop_curl.sockets = NULL;
+    loop_curl.socket_room = 0;
 }
 
 /* ---- Time limits ------------------------------------------------------- */
@@ -496,7 +590,7 @@ static bool no_descriptor(CURLcode code)
 {
     if (code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST)
         return false;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd >= 0)
         close(fd);
     return fd < 0 && (errno == EMFILE || errno == ENFILE);

@@ -51,6 +51,13 @@ struct async_curl_limits {
 int async_curl_perform_within(
     CURL *easy, const struct async_curl_limits *limits) ASYNC_SUSPENDS;
 
+/*
+ * Two system calls fewer for each transfer on a connection that is used again:
+ * those that this handle opens stay watched between transfers. Its
+ * OPENSOCKETFUNCTION and CLOSESOCKETFUNCTION become ours.
+ */
+void async_curl_keep_watched(CURL *easy);
+
 /* ---- Reading an answer as it comes ------------------------------------- */
 
 /*

@@ -283,6 +283,7 @@ static CURL *new_handle(const struct llm_client_private *private)
     /* Each request has one while it is in flight. Answers are small. */
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    async_curl_keep_watched(easy);
     return easy;
 }
 
