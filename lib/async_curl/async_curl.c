@@ -255,14 +255,25 @@ static bool make_room(curl_socket_t fd)
     return true;
 }
 
+/* The handle for which there was no descriptor, if nobody has been told yet. */
+static _Thread_local CURL *refused;
+
+static bool is_no_descriptor(int error)
+{
+    return error == EMFILE || error == ENFILE;
+}
+
 /* CURLOPT_OPENSOCKETFUNCTION. One that cannot be ours is as any other. */
-static curl_socket_t open_socket(void *unused, curlsocktype purpose,
+static curl_socket_t open_socket(void *easy, curlsocktype purpose,
                                  struct curl_sockaddr *address)
 {
     int fd = socket(address->family, address->socktype, address->protocol);
 
-    (void)unused;
     (void)purpose;
+    if (fd < 0 && is_no_descriptor(errno))
+        refused = easy;
+    else if (refused == easy)
+        refused = NULL;
     if (fd < 0)
         return CURL_SOCKET_BAD;
     fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -291,6 +302,7 @@ static int close_socket(void *unused, curl_socket_t fd)
 void async_curl_keep_watched(CURL *easy)
 {
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, easy);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
 }
 
@@ -584,16 +596,20 @@ static void name_place(CURL *easy, char *place, size_t size)
 /*
  * Whether this result comes from there being no descriptor left. libcurl does
  * not tell: a socket that it cannot open is a host that it cannot reach, and a
- * host whose name it cannot look up. So ask for one.
+ * host whose name it cannot look up. So ask for one, unless open_socket did.
  */
-static bool no_descriptor(CURLcode code)
+static bool no_descriptor(const CURL *easy, CURLcode code)
 {
     if (code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST)
         return false;
+    if (refused == easy) {
+        refused = NULL;
+        return true;
+    }
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd >= 0)
         close(fd);
-    return fd < 0 && (errno == EMFILE || errno == ENFILE);
+    return fd < 0 && is_no_descriptor(errno);
 }
 
 static int raise_no_descriptor(const char *place)
@@ -616,7 +632,7 @@ int async_curl_raise(CURL *easy, CURLcode code)
         return 0;
     async_name_errors(&names);
     name_place(easy, place, sizeof place);
-    if (no_descriptor(code))
+    if (no_descriptor(easy, code))
         return raise_no_descriptor(place);
     curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
     /* After other errors it holds whatever happened long before. */
